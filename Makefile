@@ -1,0 +1,49 @@
+# make demo on a machine with Python 3.11 or newer, its venv module and a network is all it takes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo "make demo    decompose a sample photo into soft layers; the result is left in out/"
+	@echo "make test    run the tests"
+	@echo "make lint    check style and types"
+	@echo "make bench   run the benchmarks"
+	@echo "make clean   remove $(VENV), out/ and caches"
+	@echo "The first of them installs everything into $(VENV). PYTHON=python3.12 make ... chooses another Python."
+
+demo: $(READY)
+	$(BIN)/softseg demo --output out
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m pytest benchmarks
+
+clean:
+	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up, done again when the dependencies may have changed. The build backend is installed first and its
+# isolation switched off, so that it too is the pinned one.
+$(READY): pyproject.toml constraints.txt
+	@command -v "$(PYTHON)" >/dev/null \
+	    || { echo "make: no $(PYTHON) found; name your Python 3.11 or newer: make PYTHON=..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "make: softseg needs Python 3.11 or newer, $(PYTHON) is older: make PYTHON=..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
+	    || { echo "make: $(PYTHON) has no venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(PIP_INSTALL) hatchling editables
+	$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
+	touch $@

@@ -1,0 +1,18 @@
+"""Semantic soft segmentation: from one photo to a stack of soft layers (Aksoy et al., SIGGRAPH 2018)."""
+
+import lazy_loader
+
+__version__ = "0.1.0.dev0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["affinity", "eigen", "features", "layers", "sparsify"],
+    submod_attrs={
+        "segmentation": ["PUBLISHED", "Settings", "SoftSegmentation", "segment", "spectral_matting"],
+        "scene": ["Scene"],
+        "laplacian": ["Laplacian"],
+        "affinity": ["Affinity", "ColorAffinity", "MattingAffinity", "SemanticAffinity"],
+        "eigen": ["Eigenpairs", "Eigensolver"],
+    },
+)
+__all__ = [*__all__, "__version__"]

@@ -1,0 +1,37 @@
+"""Random numbers: the caller's seed or generator in, the same bits out, and nobody else's state touched."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+
+RNG = int | np.integer | np.random.Generator | None
+
+FIXED_SEED = 0
+
+
+def generator(rng: RNG) -> np.random.Generator:
+    """Return the generator that ``rng`` stands for; None means a fixed seed, so that results repeat."""
+    if rng is None:
+        rng = FIXED_SEED
+    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer, np.random.Generator)):
+        raise TypeError(f"rng: expected None, an integer seed or a numpy Generator, got {type(rng).__name__}")
+    if not isinstance(rng, np.random.Generator) and rng < 0:
+        raise ValueError(f"rng: a seed must be 0 or more, got {rng}")
+    return np.random.default_rng(rng)
+
+
+@contextlib.contextmanager
+def legacy_seed(rng: np.random.Generator) -> Iterator[None]:
+    """Seed numpy's global generator from ``rng`` for the block and put the caller's state back after it.
+
+    pyamg draws its starting vectors from the global state, which would make results depend on it.
+    """
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -1,0 +1,13 @@
+"""Semantic features: extractors by name, and the preprocessing that makes three channels of any number."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["FeatureExtractor"],
+        "low_level": ["LowLevelFeatures"],
+        "preprocessing": ["affine_coefficients", "guided_filter", "preprocess"],
+        "registry": ["extract", "get", "names", "register"],
+    },
+)

@@ -1,0 +1,287 @@
+"""Photos in: load and check an image, features and label maps before any work starts.
+
+Every check names the argument and what was expected, in one line. The arrays returned are new ones, so that
+what the caller does to theirs later changes no result.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64, UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+from skimage.transform import resize
+
+from softseg._checks import check_count
+
+WINDOW = 3  # the matting affinity looks at 3x3 windows
+
+
+def as_image(image: Any) -> Float64[np.ndarray, "H W 3"]:
+    """Load and check a photo.
+
+    Parameters
+    ----------
+    image : str, path, PIL image or array_like
+        A file that Pillow reads or an opened PIL image, whose EXIF orientation is applied; or an array of
+        shape (H, W, 3), or (H, W) or (H, W, 1) for greys, of uint8 or of floats in [0, 1]. At least 3x3
+        pixels. An alpha channel must be fully opaque; it is dropped with a warning.
+
+    Returns
+    -------
+    array of float64, shape (H, W, 3)
+        RGB in [0, 1], greys as three equal channels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TypeError
+        If the argument or its dtype is of another kind.
+    ValueError
+        If the file is no image, or the shape or the values are not as above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.images import as_image
+    >>> as_image(np.full((3, 4), 51, dtype=np.uint8))[0, 0]
+    array([0.2, 0.2, 0.2])
+    """
+    if isinstance(image, (str, os.PathLike)):
+        pixels = _read(image)
+    elif isinstance(image, Image.Image):
+        pixels = _pixels(image)
+    else:
+        pixels = _as_array("image", image)
+    return _without_alpha(_unit_values(_checked_shape(pixels)))
+
+
+def as_features(features: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
+    """Check per-pixel features and bring them to the image's size.
+
+    Parameters
+    ----------
+    features : array_like, shape (h, w, C) or (h, w)
+        Finite floats, or integers; uint8 stands for value / 255. Another size than the image's is resized
+        bilinearly (anti-aliased where it shrinks) if it has the image's aspect ratio: if h or w is less than
+        one pixel off the exact ratio, which is as near as any rounding of a scaled size comes.
+    shape : (int, int)
+        Height H and width W of the image, in pixels.
+
+    Returns
+    -------
+    array of float32 or float64, shape (H, W, C)
+        float32 if the features came as float16 or float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In one line, naming ``features``, if they do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.images import as_features
+    >>> as_features(np.ones((15, 20, 128), dtype=np.float32), (480, 640)).shape
+    (480, 640, 128)
+    """
+    values = _as_array("features", features)
+    if values.ndim == 2:
+        values = values[..., None]
+    if values.ndim != 3 or values.size == 0:
+        raise ValueError(f"features: expected shape (H, W, C) or (H, W), got {values.shape}")
+    if values.dtype == np.uint8:
+        values = values / 255.0
+    elif np.issubdtype(values.dtype, np.integer):
+        values = values.astype(np.float64)
+    elif np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float32 if values.dtype.itemsize <= 4 else np.float64)
+    else:
+        raise TypeError(f"features: expected floats or integers, got {values.dtype}")
+    if not np.isfinite(values).all():
+        raise ValueError("features: expected finite values, got NaN or infinity")
+    return _resized(values, shape)
+
+
+def as_labels(labels: Any, shape: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
+    """Check a label map and number its labels 0 .. S-1, in the order of their values.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (H, W)
+        Any integers, one for each pixel of the image.
+    shape : (int, int)
+        Height H and width W of the image, in pixels.
+
+    Returns
+    -------
+    array of int64, shape (H, W)
+
+    Raises
+    ------
+    TypeError, ValueError
+        In one line, naming ``superpixels``, if they are no integers or of another size.
+
+    Examples
+    --------
+    >>> from softseg.images import as_labels
+    >>> as_labels([[-7, 30], [30, 5]], (2, 2))
+    array([[0, 2],
+           [2, 1]])
+    """
+    values = _as_array("superpixels", labels)
+    if not np.issubdtype(values.dtype, np.integer):
+        raise TypeError(f"superpixels: expected integer labels, got {values.dtype}")
+    if values.shape != shape:
+        raise ValueError(f"superpixels: expected shape {shape}, that of the image, got {values.shape}")
+    _, numbered = np.unique(values, return_inverse=True)
+    return numbered.reshape(shape).astype(np.int64)
+
+
+def shrink(image: Float64[np.ndarray, "H W 3"], max_pixels: int) -> Float64[np.ndarray, "h w 3"]:
+    """Shrink a photo to at most ``max_pixels`` pixels, keeping its aspect ratio.
+
+    Each new pixel is the mean of the area it covers. Unlike a Lanczos filter, the mean makes no new extremes
+    (halos) at edges, which would be colours that no layer has; and it is what alphas of a layer average to.
+
+    Parameters
+    ----------
+    image : array of float64, shape (H, W, 3)
+        RGB in [0, 1].
+    max_pixels : int
+        At least 9. Photos so elongated that they would get thinner than 3 pixels keep 3, and so more pixels.
+
+    Returns
+    -------
+    array of float64, shape (h, w, 3)
+        The same object if it is small enough.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.images import shrink
+    >>> shrink(np.zeros((600, 800, 3)), 120_000).shape
+    (300, 400, 3)
+    """
+    check_count("max_pixels", max_pixels, least=WINDOW**2)
+    height, width = image.shape[:2]
+    if height * width <= max_pixels:
+        return image
+    scale = max(math.sqrt(max_pixels / (height * width)), WINDOW / min(height, width))
+    size = max(int(width * scale), WINDOW), max(int(height * scale), WINDOW)
+    channels = [
+        np.asarray(Image.fromarray(channel.astype(np.float32)).resize(size, Image.Resampling.BOX))
+        for channel in np.moveaxis(image, 2, 0)
+    ]
+    return np.clip(np.stack(channels, axis=2).astype(np.float64), 0.0, 1.0)  # clips float32's rounding only
+
+
+def eight_bits(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+    """Return values in [0, 1] as the nearest of 256 steps; what lies outside is clipped.
+
+    Parameters
+    ----------
+    values : array of float, any shape
+
+    Returns
+    -------
+    array of uint8, same shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.images import eight_bits
+    >>> eight_bits(np.array([-0.1, 0.2, 1.0]))
+    array([  0,  51, 255], dtype=uint8)
+    """
+    return np.round(np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def _read(path: str | os.PathLike[str]) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return _pixels(image)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"image: no such file: {os.fspath(path)}") from None
+    except UnidentifiedImageError:
+        raise ValueError(f"image: expected an image file that Pillow reads, got {os.fspath(path)}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"image: cannot read {os.fspath(path)}: {error}") from error
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Return a PIL image's pixels upright: uint8 RGB or RGBA, or floats where it has more than 8 bits."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits of grey, which older versions of Pillow open in 32
+        return np.asarray(image) / 65535
+    if image.mode == "F":
+        return np.asarray(image)
+    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+
+
+def _as_array(name: str, values: Any) -> np.ndarray:
+    if not hasattr(values, "__array__") and not isinstance(values, (list, tuple)):
+        raise TypeError(f"{name}: expected an array, got {type(values).__name__}")
+    try:
+        return np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{name}: expected an array, got a ragged {type(values).__name__}") from None
+
+
+def _checked_shape(pixels: np.ndarray) -> np.ndarray:
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
+        raise ValueError(f"image: expected shape (H, W, 3), or (H, W) for greys, got {pixels.shape}")
+    height, width = pixels.shape[:2]
+    if min(height, width) < WINDOW:
+        raise ValueError(
+            f"image: expected at least 3x3 pixels (the matting windows are 3x3), got {height}x{width}"
+        )
+    return pixels
+
+
+def _unit_values(pixels: np.ndarray) -> Float64[np.ndarray, "H W C"]:
+    if pixels.dtype == np.uint8:
+        return pixels / 255.0
+    if not np.issubdtype(pixels.dtype, np.floating):
+        advice = "; divide by 65535" if pixels.dtype == np.uint16 else ""
+        raise TypeError(f"image: expected uint8, or floats in [0, 1], got {pixels.dtype}{advice}")
+    pixels = np.array(pixels, dtype=np.float64, order="C")
+    if not np.isfinite(pixels).all():
+        raise ValueError("image: expected finite values, got NaN or infinity")
+    low, high = pixels.min(), pixels.max()
+    if low < 0 or high > 1:
+        raise ValueError(f"image: expected floats in [0, 1], got values from {low:.6g} to {high:.6g}")
+    return pixels
+
+
+def _without_alpha(pixels: Float64[np.ndarray, "H W C"]) -> Float64[np.ndarray, "H W 3"]:
+    if pixels.shape[2] == 1:
+        return np.repeat(pixels, 3, axis=2)
+    if pixels.shape[2] == 4:
+        if pixels[..., 3].min() < 1:
+            raise ValueError(
+                "image: expected an opaque photo, got one with transparent pixels; "
+                "composite it over a background first"
+            )
+        warnings.warn("image: dropped its alpha channel, which is fully opaque", UserWarning, stacklevel=3)
+        pixels = pixels[..., :3].copy()
+    return pixels
+
+
+def _resized(features: Float[np.ndarray, "h w C"], shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
+    (h, w), (height, width) = features.shape[:2], shape
+    if (h, w) == shape:
+        return features
+    # h is less than one pixel off w * H / W, or w less than one off h * W / H.
+    if abs(h * width - w * height) >= max(height, width):
+        raise ValueError(
+            f"features: expected the image's size {height}x{width}, or its aspect ratio, got {h}x{w}"
+        )
+    return resize(features, shape, order=1, mode="edge", anti_aliasing=True, clip=True, preserve_range=True)

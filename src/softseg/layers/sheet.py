@@ -1,0 +1,164 @@
+"""A result on one page: the photo, the features, the layers in distinct colours and each layer's alpha."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from softseg.images import eight_bits
+
+if TYPE_CHECKING:
+    from softseg.segmentation import SoftSegmentation
+
+# Picked one by one among colours known to be accessible, each as far in CIELAB from those before as can be,
+# for the normal eye and the three kinds of colour blindness: few layers get the most distinct colours.
+PALETTE = np.array(
+    [
+        (0x00, 0x72, 0xB2),  # blue
+        (0xFE, 0x61, 0x00),  # orange
+        (0xFF, 0xAA, 0xBB),  # pink
+        (0x22, 0x22, 0x22),  # almost black
+        (0xEE, 0xDD, 0x88),  # cream
+        (0x33, 0x22, 0x88),  # indigo
+        (0x99, 0xDD, 0xFF),  # sky
+        (0x8C, 0x51, 0x0A),  # brown
+        (0xAA, 0x33, 0x77),  # magenta
+        (0x78, 0x5E, 0xF0),  # violet
+    ]
+)
+
+# Sizes in pixels.
+WIDTH, HEIGHT = 1600, 1200
+MARGIN, GAP = 32, 20
+HEADER, LABEL = 76, 36
+TITLE_SIZE, TEXT_SIZE = 40, 22
+LEAST_CELL = 150  # the widest label fits
+
+PAPER, INK, FAINT, FRAME = "#ffffff", "#1a1a1a", "#6b6b6b", "#c9c9c9"
+
+
+@dataclass(frozen=True)
+class _Panel:
+    label: str
+    pixels: UInt8[np.ndarray, "H W 3"]
+    colour: tuple[int, int, int] | None = None
+    note: str = ""
+
+
+def contact_sheet(result: SoftSegmentation) -> Image.Image:
+    """Draw a result on one page, at most 1600 pixels wide.
+
+    Panels: the photo; the semantic features as red, green and blue; the layers, each in a colour of its own
+    and mixed by their alphas; and each layer's alpha from black (0) to white (1), with the share of the photo
+    that it covers. From the eleventh layer on the colours repeat.
+
+    Parameters
+    ----------
+    result : SoftSegmentation
+        What to draw.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+
+    Examples
+    --------
+    >>> from softseg import segment
+    >>> from softseg.layers.sheet import contact_sheet
+    >>> contact_sheet(segment("photo.jpg")).save("sheet.png")  # doctest: +SKIP
+    """
+    panels = _panels(result)
+    height, width = result.image.shape[:2]
+    columns, (w, h) = _arrangement(len(panels), width / height)
+    cell = max(w, LEAST_CELL)
+    rows = math.ceil(len(panels) / columns)
+
+    count = result.alphas.shape[2]
+    subtitle = (
+        f"{count} soft layer{'s' * (count > 1)}   ·   {width} x {height} pixels   ·   "
+        f"{sum(result.timings.values()):.1f} s"
+    )
+    inner = columns * cell + (columns - 1) * GAP
+    left_of_subtitle = _font(TITLE_SIZE).getlength("softseg") + 1.5 * GAP
+    inner = max(inner, math.ceil(left_of_subtitle + _font(TEXT_SIZE).getlength(subtitle)))
+    sheet = Image.new(
+        "RGB", (2 * MARGIN + inner, MARGIN + HEADER + rows * (LABEL + h + GAP) - GAP + MARGIN), PAPER
+    )
+
+    draw = ImageDraw.Draw(sheet)
+    baseline = MARGIN + TITLE_SIZE - 6
+    draw.text((MARGIN, baseline), "softseg", INK, _font(TITLE_SIZE), anchor="ls")
+    draw.text((MARGIN + left_of_subtitle, baseline), subtitle, FAINT, _font(TEXT_SIZE), anchor="ls")
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, columns)
+        corner = (MARGIN + column * (cell + GAP), MARGIN + HEADER + row * (LABEL + h + GAP))
+        _draw_panel(sheet, panel, corner, cell, (w, h))
+    return sheet
+
+
+def _panels(result: SoftSegmentation) -> list[_Panel]:
+    alphas = result.alphas
+    colours = PALETTE[np.arange(alphas.shape[2]) % len(PALETTE)]
+    panels = [
+        _Panel("photo", eight_bits(result.image)),
+        _Panel("features", eight_bits(result.features)),
+        _Panel("layers", eight_bits(alphas @ (colours / 255))),
+    ]
+    for number, colour in enumerate(colours, start=1):
+        alpha = alphas[..., number - 1]
+        grey = np.repeat(eight_bits(alpha)[..., None], 3, axis=2)
+        panels.append(_Panel(f"layer {number}", grey, tuple(colour.tolist()), f"{alpha.mean():.0%}"))
+    return panels
+
+
+def _arrangement(count: int, aspect: float) -> tuple[int, tuple[int, int]]:
+    """Return the number of columns, and the width and height of a panel, that make the panels large.
+
+    Empty places at the end of the last row count as if they took size away.
+    """
+
+    def width(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        across = (WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns
+        down = (HEIGHT - 2 * MARGIN - HEADER - (rows - 1) * GAP) / rows - LABEL
+        return min(across, down * aspect)
+
+    def merit(columns: int) -> float:
+        return width(columns) * count / (columns * math.ceil(count / columns))
+
+    # No more columns than the labels leave room for.
+    most = (WIDTH - 2 * MARGIN + GAP) // (LEAST_CELL + GAP)
+    columns = max(range(1, min(count, most) + 1), key=merit)
+    w = width(columns)
+    return columns, (max(int(w), 1), max(int(w / aspect), 1))
+
+
+def _draw_panel(
+    sheet: Image.Image, panel: _Panel, corner: tuple[int, int], cell: int, size: tuple[int, int]
+) -> None:
+    (left, top), (w, h) = corner, size
+    draw = ImageDraw.Draw(sheet)
+    baseline = top + LABEL - 12
+    text = left
+    if panel.colour is not None:
+        draw.rectangle((left, baseline - 15, left + 15, baseline), panel.colour, FRAME)
+        text += 24
+    draw.text((text, baseline), panel.label, INK, _font(TEXT_SIZE), anchor="ls")
+    draw.text((left + cell, baseline), panel.note, FAINT, _font(TEXT_SIZE), anchor="rs")
+    picture = Image.fromarray(panel.pixels).resize((w, h), Image.Resampling.BICUBIC)
+    sheet.paste(picture, (left, top + LABEL))
+    draw.rectangle((left - 1, top + LABEL - 1, left + w, top + LABEL + h), outline=FRAME)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size=size)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # so it is for any size given
+    return font

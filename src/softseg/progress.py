@@ -1,0 +1,70 @@
+"""Where a segmentation is and how long its stages took."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+Progress = Callable[[str, int, int], object]
+
+
+class Stages:
+    """Times named stages in order and tells a callable which one begins.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The stages to come.
+    progress : callable, optional
+        Called as ``progress(stage, done, total)`` when a stage begins, with how many of all stages are done,
+        and once more at the end with ``done == total``. What it raises stops the work.
+    """
+
+    def __init__(self, names: Sequence[str], progress: Progress | None = None) -> None:
+        self.timings: dict[str, float] = {}
+        self._names = tuple(names)
+        self._progress = progress
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block as stage ``name``."""
+        self._tell(name)
+        begin = time.perf_counter()
+        yield
+        self.timings[name] = time.perf_counter() - begin
+        if len(self.timings) == len(self._names):
+            self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        if self._progress is not None:
+            self._progress(name, len(self.timings), len(self._names))
+
+
+@contextlib.contextmanager
+def reporter(progress: bool | Progress | None) -> Iterator[Progress | None]:
+    """Yield the callable that ``progress`` stands for: True is a bar on the terminal, None nothing."""
+    if progress is None or progress is False:
+        yield None
+    elif progress is True:
+        with _bar() as tell:
+            yield tell
+    elif callable(progress):
+        yield progress
+    else:
+        raise TypeError(f"progress: expected True, None or a callable, got {type(progress).__name__}")
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with RichProgress(*columns) as bar:
+        task = bar.add_task("", total=None)
+
+        def tell(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=stage, completed=done, total=total)
+
+        yield tell

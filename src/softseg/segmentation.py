@@ -1,0 +1,370 @@
+"""Semantic soft segmentation from end to end: the paper's stages in order, and all they leave behind."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from softseg._checks import check_count
+from softseg._rng import RNG, generator
+from softseg.affinity import Affinity, ColorAffinity, MattingAffinity, SemanticAffinity
+from softseg.eigen import LOBPCG, Eigenpairs, Eigensolver, ShiftInvert
+from softseg.features import FeatureExtractor, preprocess
+from softseg.features import get as get_extractor
+from softseg.images import as_features, as_image, as_labels, shrink
+from softseg.laplacian import Laplacian
+from softseg.progress import Stages, reporter
+from softseg.scene import Scene
+from softseg.sparsify import (
+    PixelBlocks,
+    Preconditioner,
+    Unpreconditioned,
+    constrained,
+    group,
+    initial_clusters,
+    project_to_simplex,
+    relaxed,
+)
+from softseg.upsampling import upsample
+
+WORKING_PIXELS = 640 * 480
+AFFINITY = MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """How the stages are computed: what trades exactness for time. The method's own numbers are not here.
+
+    Attributes
+    ----------
+    eigensolver : Eigensolver
+        Finds the Laplacian's smallest eigenpairs.
+    preconditioner : Preconditioner
+        Of the relaxed stage's conjugate gradients.
+    working_pixels : int or None
+        Photos of more pixels are shrunk to about this many, and the layers carried up. None: never.
+    """
+
+    eigensolver: Eigensolver = field(default_factory=LOBPCG)
+    preconditioner: Preconditioner = field(default_factory=PixelBlocks)
+    working_pixels: int | None = WORKING_PIXELS
+
+
+DEFAULT = Settings()
+PUBLISHED = Settings(eigensolver=ShiftInvert(), preconditioner=Unpreconditioned(), working_pixels=None)
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class SoftSegmentation:
+    """Soft layers of a photo, and everything in between.
+
+    Attributes
+    ----------
+    image : ndarray, shape (H, W, 3)
+        The photo, float in [0, 1].
+    alphas : ndarray, shape (H, W, K)
+        Float32; each in [0, 1] (1 is opaque), summing to 1 over the layers up to 1e-5.
+    scene : Scene
+        What the affinities saw, at working size (h, w): the photo's, unless it was shrunk.
+    laplacian : Laplacian
+        At working size.
+    eigenpairs : Eigenpairs
+        Of the Laplacian.
+    initial_alphas : ndarray, shape (h, w, K0)
+        The layers before grouping.
+    timings : dict of str to float
+        Seconds that each stage took.
+    """
+
+    image: Float[np.ndarray, "H W 3"]
+    alphas: Float[np.ndarray, "H W K"]
+    scene: Scene
+    laplacian: Laplacian
+    eigenpairs: Eigenpairs
+    initial_alphas: Float[np.ndarray, "h w K0"]
+    timings: dict[str, float]
+
+    @property
+    def features(self) -> Float[np.ndarray, "h w C"]:
+        """The preprocessed semantic features, float in [0, 1], (h, w, 3)."""
+        return self.scene.features
+
+    @property
+    def superpixels(self) -> Int[np.ndarray, "h w"]:
+        """Superpixel labels, (h, w)."""
+        return self.scene.superpixels
+
+    @cached_property
+    def colors(self) -> Float[np.ndarray, "H W K 3"]:
+        """The layers' colours, float32, (H, W, K, 3): the photo's own, so that alpha_k F_k add up to it."""
+        image = self.image.astype(np.float32)
+        return np.repeat(image[:, :, None], self.alphas.shape[2], axis=2)
+
+    @property
+    def rgba(self) -> Float[np.ndarray, "K H W 4"]:
+        """Each layer's colours and (straight) alpha, float32, (K, H, W, 4)."""
+        return np.moveaxis(np.concatenate([self.colors, self.alphas[..., None]], axis=3), 2, 0)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result: ``*.npz`` as arrays; a folder as one RGBA PNG per layer.
+
+        Parameters
+        ----------
+        path : str or path
+            Its suffix chooses the format; see `softseg.layers.save`.
+        """
+        from softseg.layers import save
+
+        save(path, self)
+
+    def __repr__(self) -> str:
+        height, width, layers = self.alphas.shape
+        return f"<SoftSegmentation: {layers} layers of {width}x{height} pixels>"
+
+
+def segment(
+    image: Any,
+    features: Any = None,
+    affinity: Affinity | None = None,
+    n_eigenvectors: int = 100,
+    n_initial: int = 40,
+    n_layers: int = 5,
+    eigensolver: Eigensolver | None = None,
+    superpixels: Any = None,
+    n_superpixels: int = 2500,
+    working_pixels: int | None = None,
+    rng: RNG = None,
+    settings: Settings | None = None,
+    progress: bool | Callable[[str, int, int], object] | None = None,
+) -> SoftSegmentation:
+    """Decompose a photo into soft layers that follow the objects of the scene.
+
+    Parameters
+    ----------
+    image : path, PIL image or array_like, shape (H, W, 3)
+        The photo; uint8, or float in [0, 1]. At least 3x3 pixels; greyscale is taken as three equal channels.
+    features : None, str, FeatureExtractor or array_like, shape (H, W, C), optional
+        Semantic features: those of the default extractor, of a registered one, of an extractor, or as given.
+        Three given channels are taken as preprocessed; others are preprocessed as published.
+    affinity : Affinity, optional
+        Default ``MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()``.
+    n_eigenvectors, n_initial, n_layers : int
+        Eigenvectors, initial clusters and final layers; fewer where a small or plain photo has no more.
+    eigensolver : Eigensolver, optional
+        Default that of the settings.
+    superpixels : array_like of int, shape (H, W), optional
+        Any labels. Default: SLIC.
+    n_superpixels : int
+        How many superpixels SLIC aims at.
+    working_pixels : int, optional
+        Photos of more pixels are shrunk to about this many for all stages, and the layers carried up to full
+        size by local affine colour models. Default that of the settings: 640 * 480.
+    rng : None, int or numpy.random.Generator
+        None means a fixed seed: the same input gives the same bits on one machine.
+    settings : Settings, optional
+        How the stages are computed. ``softseg.PUBLISHED`` is the exact path of the paper.
+    progress : True or callable, optional
+        True shows a bar; a callable is called as ``progress(stage, done, total)``, with stages counted.
+
+    Returns
+    -------
+    SoftSegmentation
+        The layers' alphas and colours, and every stage's result.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError
+        In one line that names the argument, before any work, if something does not fit.
+
+    Warns
+    -----
+    UserWarning
+        If fewer layers come out than asked for, the eigensolver did not converge, or an opaque alpha channel
+        was dropped.
+
+    References
+    ----------
+    Aksoy, Oh, Paris, Pollefeys, Matusik, "Semantic Soft Segmentation", ACM TOG 37(4), 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import segment
+    >>> image = np.zeros((20, 30, 3)); image[:, 12:] = (1, 0.8, 0)
+    >>> segment(image, n_layers=2)
+    <SoftSegmentation: 2 layers of 30x20 pixels>
+    """
+    settings = DEFAULT if settings is None else settings
+    affinity = AFFINITY if affinity is None else _instance("affinity", affinity, Affinity)
+    eigensolver = (
+        settings.eigensolver if eigensolver is None else _instance("eigensolver", eigensolver, Eigensolver)
+    )
+    for name, count in (("n_eigenvectors", n_eigenvectors), ("n_initial", n_initial), ("n_layers", n_layers)):
+        check_count(name, count)
+    rng = generator(rng) if rng is None else rng
+    generator(rng)
+    photo = as_image(image)
+    working = _shrunk(photo, settings.working_pixels if working_pixels is None else working_pixels)
+    make_scene = _scene_maker(photo, working, features, superpixels, n_superpixels)
+
+    with reporter(progress) as tell:
+        stages = Stages(
+            ("features", "superpixels", "Laplacian", "eigenvectors", "constrained", "relaxed"), tell
+        )
+        with stages.stage("features"):
+            scene = make_scene()
+        with stages.stage("superpixels"):
+            scene.superpixels  # noqa: B018  # computed when first asked for, here to be timed alone
+        with stages.stage("Laplacian"):
+            laplacian = affinity.laplacian(scene)
+        with stages.stage("eigenvectors"):
+            k = min(n_eigenvectors, working.shape[0] * working.shape[1] - 1)
+            pairs = eigensolver.solve(laplacian, k, rng)
+        with stages.stage("constrained"):
+            initial = constrained(pairs, initial_clusters(scene.features, n_initial, rng))
+            grouped = group(initial, scene.features, n_layers, rng)
+        with stages.stage("relaxed"):
+            published = relaxed(grouped, laplacian, scene.image, settings.preconditioner)
+            alphas = _carried_up(published, working, photo)
+    if alphas.shape[2] < n_layers:
+        warnings.warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out", stacklevel=2)
+    return SoftSegmentation(photo, alphas, scene, laplacian, pairs, initial, stages.timings)
+
+
+def _shrunk(photo: np.ndarray, working_pixels: int | None) -> np.ndarray:
+    if working_pixels is None:
+        return photo
+    check_count("working_pixels", working_pixels, least=9)
+    return shrink(photo, working_pixels)
+
+
+def _scene_maker(
+    photo: np.ndarray, working: np.ndarray, features: Any, superpixels: Any, n_superpixels: int
+) -> Callable[[], Scene]:
+    """Check features and superpixels now; return what makes the scene later, at working size."""
+    labels = (
+        None
+        if superpixels is None
+        else _resampled(as_labels(superpixels, photo.shape[:2]), working.shape[:2])
+    )
+    if features is None or isinstance(features, str):
+        features = get_extractor("default" if features is None else features)
+    if isinstance(features, FeatureExtractor):
+        extractor = features
+        check_count("n_superpixels", n_superpixels)
+        return lambda: Scene(working, preprocess(extractor.extract(working), working), labels, n_superpixels)
+    as_features(features, photo.shape[:2])  # against the photo, whose size the caller knows
+    scene = Scene(working, as_features(features, working.shape[:2]), labels, n_superpixels)
+    return lambda: scene
+
+
+def _resampled(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the labels at the pixels nearest to those of a smaller image."""
+    rows, columns = (
+        ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, labels.shape, strict=True)
+    )
+    return labels[np.ix_(rows, columns)]
+
+
+def _carried_up(published: np.ndarray, working: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    if working is not photo:
+        published = upsample(project_to_simplex(published), working, photo)
+    return project_to_simplex(published).astype(np.float32)
+
+
+def _instance(name: str, value: Any, expected: type) -> Any:
+    if not isinstance(value, expected):
+        raise TypeError(f"{name}: expected an instance of {expected.__name__}, got {type(value).__name__}")
+    return value
+
+
+def spectral_matting(
+    image: Any,
+    n_eigenvectors: int = 50,
+    n_layers: int = 20,
+    eigensolver: Eigensolver | None = None,
+    rng: RNG = None,
+) -> SoftSegmentation:
+    """Decompose a photo by Spectral Matting, the baseline that the paper compares with.
+
+    The matting affinity alone, k-means on eigenvectors 2 to ``n_layers + 1`` scaled by the inverse square
+    roots of their eigenvalues, and the constrained stage; no grouping and no relaxed stage.
+
+    Parameters
+    ----------
+    image : path, PIL image or array_like, shape (H, W, 3)
+        The photo; uint8, or float in [0, 1]. At least 3x3 pixels.
+    n_eigenvectors : int
+        Eigenvectors.
+    n_layers : int
+        Initial clusters; fewer layers survive.
+    eigensolver : Eigensolver, optional
+        Default `LOBPCG`.
+    rng : None, int or numpy.random.Generator
+        None means a fixed seed.
+
+    Returns
+    -------
+    SoftSegmentation
+        ``initial_alphas`` are the published layers; ``alphas`` their projection onto the simplex.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError
+        In one line that names the argument, before any work, if something does not fit.
+
+    References
+    ----------
+    Levin, Rav-Acha, Lischinski, "Spectral Matting", PAMI 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import spectral_matting
+    >>> image = np.zeros((12, 20, 3)); image[:, 8:] = 1
+    >>> spectral_matting(image, n_eigenvectors=8, n_layers=2)
+    <SoftSegmentation: 2 layers of 20x12 pixels>
+    """
+    check_count("n_eigenvectors", n_eigenvectors)
+    check_count("n_layers", n_layers)
+    eigensolver = (
+        DEFAULT.eigensolver if eigensolver is None else _instance("eigensolver", eigensolver, Eigensolver)
+    )
+    generator(rng)
+    scene = Scene(image)
+    stages = Stages(("Laplacian", "eigenvectors", "constrained"))
+    with stages.stage("Laplacian"):
+        laplacian = MattingAffinity().laplacian(scene)
+    with stages.stage("eigenvectors"):
+        n_pixels = scene.shape[0] * scene.shape[1]
+        pairs = _with_absolute_values(eigensolver.solve(laplacian, min(n_eigenvectors, n_pixels - 1), rng))
+    with stages.stage("constrained"):
+        labels = initial_clusters(_scaled_vectors(pairs, n_layers, scene.shape), n_layers, rng)
+        initial = constrained(pairs, labels, SPECTRAL_MATTING_ITERATIONS)
+    alphas = project_to_simplex(initial).astype(np.float32)
+    return SoftSegmentation(scene.image, alphas, scene, laplacian, pairs, initial, stages.timings)
+
+
+SPECTRAL_MATTING_ITERATIONS = 20
+
+
+def _with_absolute_values(pairs: Eigenpairs) -> Eigenpairs:
+    # The matting Laplacian is positive semidefinite: what is below zero is rounding.
+    return Eigenpairs(np.abs(pairs.values), pairs.vectors, pairs.residuals, pairs.converged)
+
+
+def _scaled_vectors(pairs: Eigenpairs, count: int, shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
+    """Return eigenvectors 2 .. count + 1 over the square roots of their eigenvalues, as an image."""
+    values = pairs.values[1 : count + 1]
+    floor = np.finfo(float).eps * max(float(pairs.values.max()), np.finfo(float).tiny)
+    scaled = pairs.vectors[:, 1 : count + 1] / np.sqrt(np.maximum(values, floor))
+    return scaled.reshape(*shape, -1)
