@@ -10,13 +10,11 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import softseg
 
@@ -220,9 +218,10 @@ def _run(name: str, image: np.ndarray, folder: Path, quiet: bool, **options: Any
     from softseg.layers._whole import whole_files
     from softseg.layers.export import save
     from softseg.layers.sheet import contact_sheet
+    from softseg.progress import reporter
 
     folder.mkdir(parents=True, exist_ok=True)  # before the long work, so that it is not for nothing
-    with _progress_bar(quiet) as progress:
+    with reporter(not quiet) as progress:
         result = softseg.segment(image, progress=progress, **options)
         save(folder, result)
         save(folder / "layers.npz", result)
@@ -240,30 +239,18 @@ def _summary(name: str, folder: Path, result: SoftSegmentation) -> str:
         "contact_sheet.png": "everything on one page",
         "layers.npz": "the arrays, for numpy.load",
     }
+    working_height, working_width = result.features.shape[:2]
+    shrunk = f", worked on at {working_width} x {working_height}" * (working_height < height)
     times = {**result.timings, "total": sum(result.timings.values())}
     column = max(map(len, [*files, *times])) + 2
     return "\n".join(
         [
-            f"{name}, {width} x {height} pixels: {count} soft layer{'s' * (count > 1)} in {folder}",
+            f"{name}, {width} x {height} pixels{shrunk}: {count} soft layer{'s' * (count > 1)} in {folder}",
             *(f"  {file:<{column}}{meaning}" for file, meaning in files.items()),
             "Time",
             *(f"  {stage:<{column}}{seconds:8.2f} s" for stage, seconds in times.items()),
         ]
     )
-
-
-@contextlib.contextmanager
-def _progress_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a ``progress(stage, done, total)`` that moves a bar, if there is a terminal to show one."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield lambda stage, done, total: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=console, transient=True)
-    with bar:
-        task = bar.add_task("start", total=None)
-        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
 
 
 @contextlib.contextmanager

@@ -57,11 +57,15 @@ def reporter(progress: bool | Progress | None) -> Iterator[Progress | None]:
 
 @contextlib.contextmanager
 def _bar() -> Iterator[Progress]:
+    """Yield what moves a bar on standard error, if that is a terminal."""
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
 
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with RichProgress(*columns) as bar:
+    shown = console.is_terminal or console.is_jupyter
+    with RichProgress(*columns, console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task("", total=None)
 
         def tell(stage: str, done: int, total: int) -> None:

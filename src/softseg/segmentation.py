@@ -32,6 +32,7 @@ from softseg.sparsify import (
     project_to_simplex,
     relaxed,
 )
+from softseg.sparsify.constrained_stage import SAMPLE
 from softseg.upsampling import upsample
 
 WORKING_PIXELS = 640 * 480
@@ -47,6 +48,8 @@ class Settings:
     ----------
     eigensolver : Eigensolver
         Finds the Laplacian's smallest eigenpairs.
+    sample : int or None
+        How many pixels the constrained stage's energy is summed over; None: all.
     preconditioner : Preconditioner
         Of the relaxed stage's conjugate gradients.
     working_pixels : int or None
@@ -54,12 +57,13 @@ class Settings:
     """
 
     eigensolver: Eigensolver = field(default_factory=LOBPCG)
+    sample: int | None = SAMPLE
     preconditioner: Preconditioner = field(default_factory=PixelBlocks)
     working_pixels: int | None = WORKING_PIXELS
 
 
 DEFAULT = Settings()
-PUBLISHED = Settings(eigensolver=ShiftInvert(), preconditioner=Unpreconditioned(), working_pixels=None)
+PUBLISHED = Settings(ShiftInvert(), sample=None, preconditioner=Unpreconditioned(), working_pixels=None)
 
 
 @final
@@ -210,8 +214,7 @@ def segment(
     )
     for name, count in (("n_eigenvectors", n_eigenvectors), ("n_initial", n_initial), ("n_layers", n_layers)):
         check_count(name, count)
-    rng = generator(rng) if rng is None else rng
-    generator(rng)
+    generator(rng)  # checked here; every stage gets it as it is, so that the stages alone give the same bits
     photo = as_image(image)
     working = _shrunk(photo, settings.working_pixels if working_pixels is None else working_pixels)
     make_scene = _scene_maker(photo, working, features, superpixels, n_superpixels)
@@ -230,7 +233,8 @@ def segment(
             k = min(n_eigenvectors, working.shape[0] * working.shape[1] - 1)
             pairs = eigensolver.solve(laplacian, k, rng)
         with stages.stage("constrained"):
-            initial = constrained(pairs, initial_clusters(scene.features, n_initial, rng))
+            clusters = initial_clusters(scene.features, n_initial, rng)
+            initial = constrained(pairs, clusters, sample=settings.sample, rng=rng)
             grouped = group(initial, scene.features, n_layers, rng)
         with stages.stage("relaxed"):
             published = relaxed(grouped, laplacian, scene.image, settings.preconditioner)
@@ -349,7 +353,7 @@ def spectral_matting(
         pairs = _with_absolute_values(eigensolver.solve(laplacian, min(n_eigenvectors, n_pixels - 1), rng))
     with stages.stage("constrained"):
         labels = initial_clusters(_scaled_vectors(pairs, n_layers, scene.shape), n_layers, rng)
-        initial = constrained(pairs, labels, SPECTRAL_MATTING_ITERATIONS)
+        initial = constrained(pairs, labels, SPECTRAL_MATTING_ITERATIONS, rng=rng)
     alphas = project_to_simplex(initial).astype(np.float32)
     return SoftSegmentation(scene.image, alphas, scene, laplacian, pairs, initial, stages.timings)
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from softseg.layers import contact_sheet as module
+from softseg.layers import sheet as module
 from softseg.layers.sheet import PALETTE, contact_sheet
 
 Make = Callable[[int, int, int], SimpleNamespace]

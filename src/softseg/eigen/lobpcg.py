@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from softseg.laplacian import Laplacian
 
 GUARD = 0.1  # share of vectors iterated beyond those asked for: the last wanted ones converge sooner
-COARSE_SLACK = (
-    4  # coarse levels stop at this many times the tolerance: their vectors only start the next level
-)
-BLOCK_ROWS = (
-    1024  # rows of a piece: BLAS multiplies tall blocks several times faster in pieces that fit the cache
-)
+# Coarse levels only start the next one: they stop at a larger tolerance and leave a few pairs behind.
+COARSE_SLACK = 10
+COARSE_SPARE = 0.1
+# A converged pair is left alone until its residual has grown by this factor: others turn into it.
+UNSETTLED = 1.2
+# Rows of a piece of a tall block: BLAS is several times faster on pieces that fit the cache.
+BLOCK_ROWS = 1024
 
 
 @final
@@ -36,7 +37,8 @@ class LOBPCG(Eigensolver):
     Parameters
     ----------
     tol : float
-        A pair has converged when its residual is at most ``tol`` times the largest wanted eigenvalue.
+        A pair has converged when the estimated error of its eigenvalue is at most ``tol`` times the largest
+        wanted eigenvalue.
     max_iterations : int
         Most iterations on each level.
 
@@ -55,8 +57,8 @@ class LOBPCG(Eigensolver):
     <Eigenpairs: 10 of 2000 pixels, converged>
     """
 
-    tol: float = 0.05
-    max_iterations: int = 40
+    tol: float = 3e-4
+    max_iterations: int = 60
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
@@ -71,30 +73,40 @@ class LOBPCG(Eigensolver):
             vectors = _solve_coarsest(hierarchy.levels[coarsest], m, rng)
             for depth in finer:
                 vectors = times_block(hierarchy.levels[depth].prolongation, vectors)
-                values, vectors, tolerance = self._iterate(hierarchy, depth, vectors, k, dense)
-        return eigenpairs(laplacian, values[:k], vectors[:, :k], tolerance)
+                values, vectors, converged = self._iterate(hierarchy, depth, vectors, k, dense)
+        return eigenpairs(laplacian, values[:k], vectors[:, :k], converged)
 
     def _iterate(
         self, hierarchy: Hierarchy, depth: int, start: Float[np.ndarray, "n m"], k: int, dense: TallBlocks
-    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, "n m"], float]:
-        """Iterate on one level's eigenproblem ``L x = value M x`` until the first k residuals are small."""
+    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, "n m"], bool]:
+        """Iterate on one level's eigenproblem ``L x = value M x`` until the first k pairs have converged.
+
+        With a residual r and the preconditioner T, ``r' T r`` estimates an eigenvalue's error closely: it
+        weighs what is left of each frequency by what it does to the Rayleigh quotient.
+        """
         level = hierarchy.levels[depth]
-        slack = 1 if depth == 0 else COARSE_SLACK
+        slack, spare = (1, 0) if depth == 0 else (COARSE_SLACK, round(COARSE_SPARE * k))
         values, X = _start(level, start, dense)
         P = None
+        settled = np.zeros(len(values))  # residual norms at which pairs were last found converged
         for iteration in range(self.max_iterations + 1):
             stiff_X, mass_X = level.times(X), level.times_mass(X)
             R = stiff_X - mass_X * values
-            residuals = np.sqrt(dense.column_squares(R))
-            tolerance = slack * self.tol * float(np.abs(values[:k]).max())
-            active = np.flatnonzero(residuals > tolerance)
-            if iteration == self.max_iterations or residuals[:k].max() <= tolerance:
+            norms = np.sqrt(dense.column_products(R, R))
+            checked = np.flatnonzero(norms > UNSETTLED * settled)
+            W = hierarchy.precondition(depth, R[:, checked]).astype(np.float64)
+            errors = dense.column_products(R[:, checked], W)
+            open_ = errors > slack * self.tol * float(np.abs(values[:k]).max())
+            settled[checked] = np.where(open_, 0, norms[checked])
+            active = checked[open_]
+            converged = bool(np.count_nonzero(active < k) <= spare)
+            if converged or iteration == self.max_iterations:
                 break
-            W = hierarchy.precondition(depth, R[:, active]).astype(np.float64)
+            W = np.ascontiguousarray(W[:, open_])
             W -= dense.product([X], dense.gram(mass_X, W))
             others = [W] if P is None else [W, np.ascontiguousarray(P[:, active])]
             values, X, P = _rayleigh_ritz(level, values, X, stiff_X, mass_X, others, dense)
-        return values, X, tolerance
+        return values, X, converged
 
 
 def _start(
@@ -198,7 +210,9 @@ class TallBlocks:
         list(self._pool.map(multiply, row_blocks(len(out), BLOCK_ROWS)))
         return out
 
-    def column_squares(self, block: Float[np.ndarray, "n b"]) -> Float[np.ndarray, " b"]:
-        """Return each column's sum of squares."""
-        pieces = row_blocks(len(block), BLOCK_ROWS)
-        return sum(self._pool.map(lambda rows: np.einsum("ij,ij->j", block[rows], block[rows]), pieces))
+    def column_products(
+        self, left: Float[np.ndarray, "n b"], right: Float[np.ndarray, "n b"]
+    ) -> Float[np.ndarray, " b"]:
+        """Return the inner products of corresponding columns."""
+        pieces = row_blocks(len(left), BLOCK_ROWS)
+        return sum(self._pool.map(lambda rows: np.einsum("ij,ij->j", left[rows], right[rows]), pieces))

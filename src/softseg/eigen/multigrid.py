@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from softseg.laplacian import Laplacian
 
 COARSEST = 2500  # most unknowns of the coarsest level: a dense generalised eigenproblem of under a second
-SHIFT = 5e-3  # times the mean diagonal: larger than the local part's most negative eigenvalue
+SHIFT = (
+    25  # times the mean diagonal over n: well below the wanted eigenvalues, above what local part may lack
+)
 SMOOTHING_DEGREE = 4
 SMOOTHED_FRACTION = 1 / 16  # the smoother damps eigenvalues from this fraction of the largest one up
 
@@ -125,7 +127,7 @@ def build_hierarchy(laplacian: Laplacian, rng: np.random.Generator) -> Hierarchy
     """
     local = laplacian.local
     n = local.shape[0]
-    shift = SHIFT * float(local.diagonal().mean())
+    shift = SHIFT * float(local.diagonal().mean()) / n
     near_null = laplacian.near_null
     if near_null is None:
         near_null = smoothed_random_vectors(local, rng)
@@ -181,7 +183,7 @@ def _long_links(laplacian: Laplacian) -> tuple[np.ndarray, sparse.csr_array]:
 
 
 def smoothed_random_vectors(
-    local: sparse.csr_array, rng: np.random.Generator, count: int = 7, degree: int = 60
+    local: sparse.csr_array, rng: np.random.Generator, count: int = 5, degree: int = 60
 ) -> Float[np.ndarray, "n c"]:
     """Return the constant and ``count`` smooth vectors that a local part nearly annihilates.
 

@@ -9,7 +9,6 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sparse_linalg
 
-from softseg._checks import check_positive
 from softseg.eigen.base import Eigenpairs, Eigensolver, eigenpairs
 
 if TYPE_CHECKING:
@@ -25,11 +24,6 @@ class ShiftInvert(Eigensolver):
     misses no eigenpair. The shift lies below the smallest eigenvalue, which the signs of the
     factorisation's pivots prove (Sylvester's law of inertia).
 
-    Parameters
-    ----------
-    tol : float
-        Largest accepted residual, relative to the largest entry of the Laplacian.
-
     Examples
     --------
     >>> from scipy import sparse
@@ -40,18 +34,13 @@ class ShiftInvert(Eigensolver):
     array([0.   , 0.468, 0.468])
     """
 
-    tol: float = 1e-9
-
-    def __post_init__(self) -> None:
-        check_positive("tol", self.tol)
-
     def _solve(self, laplacian: Laplacian, k: int, rng: np.random.Generator) -> Eigenpairs:
         matrix = laplacian.matrix
         shift, factor = _factor_below_spectrum(matrix)
         inverse = sparse_linalg.LinearOperator(matrix.shape, matvec=factor.solve, dtype=np.float64)
         start = rng.standard_normal(matrix.shape[0])
         values, vectors = sparse_linalg.eigsh(matrix, k, sigma=shift, OPinv=inverse, v0=start)
-        return eigenpairs(laplacian, values, vectors, self.tol * float(abs(matrix).max()))
+        return eigenpairs(laplacian, values, vectors, converged=True)  # ARPACK raises if it does not
 
 
 def _factor_below_spectrum(matrix: sparse.csr_array) -> tuple[float, sparse_linalg.SuperLU]:

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import linalg
 
 from softseg._checks import check_count
+from softseg._rng import RNG, generator
 from softseg._threads import row_blocks, workers
 from softseg.eigen.base import Eigenpairs
 
@@ -21,11 +21,16 @@ GAMMA = 0.8  # the sparsity norm's exponent
 WEIGHT = 0.3**GAMMA
 SMALLEST = 1e-10  # alphas this near to 0 or 1 count as this far from it
 FAINT = 0.1  # layers that nowhere exceed this are dropped
+SAMPLE = 32768  # pixels that the energy is summed over
 BLOCK_ROWS = 1024  # pixels weighted at a time: what fits a core's cache
 
 
 def constrained(
-    pairs: Eigenpairs, labels: Int[np.ndarray, "H W"], iterations: int = 40
+    pairs: Eigenpairs,
+    labels: Int[np.ndarray, "H W"],
+    iterations: int = 40,
+    sample: int | None = SAMPLE,
+    rng: RNG = None,
 ) -> Float[np.ndarray, "H W K"]:
     """Return sparse soft layers in the span of the eigenvectors.
 
@@ -42,6 +47,11 @@ def constrained(
         The hard clusters 0 .. K0-1 to start from.
     iterations : int
         How many reweighted solves.
+    sample : int or None
+        Sum the energy over about this many pixels if there are more: the unknowns are only the eigenvectors'
+        coefficients, which a sample determines well. None: over all pixels, as published.
+    rng : None, int or numpy.random.Generator
+        For the sample. None means a fixed seed.
 
     Returns
     -------
@@ -75,20 +85,50 @@ def constrained(
         raise ValueError(
             f"labels: expected {len(pairs.vectors)} pixels as the eigenvectors have, got {labels.shape}"
         )
-    alphas = _hard_alphas(labels)
+    if labels.min() < 0:
+        raise ValueError(f"labels: expected cluster numbers from 0 up, got {labels.min()}")
+    pixels, shares = _sampled(labels.ravel(), sample, generator(rng))
+    vectors = pairs.vectors[pixels]
+    layers = (labels.reshape(-1, 1)[pixels] == np.arange(labels.max() + 1)).astype(np.float64)
     drops = _drop_iterations(iterations)
     with workers() as pool:
         for iteration in range(1, iterations + 1):
-            alphas = _reweighted_solve(pairs, alphas, pool)
+            coefficients = _reweighted_solve(vectors, pairs.values, shares, layers, pool)
+            layers = _layers(vectors, coefficients)
             if iteration in drops:
-                alphas = alphas[:, _visible(alphas)]
-    return alphas.reshape(height, width, -1)
+                visible = _visible(layers)
+                layers, coefficients = layers[:, visible], coefficients[:, visible]
+    return _layers(pairs.vectors, coefficients).reshape(height, width, -1)
 
 
-def _hard_alphas(labels: np.ndarray) -> np.ndarray:
-    if labels.min() < 0:
-        raise ValueError(f"labels: expected cluster numbers from 0 up, got {labels.min()}")
-    return (labels.reshape(-1, 1) == np.arange(labels.max() + 1)).astype(np.float64)
+def _sampled(
+    labels: Int[np.ndarray, " N"], sample: int | None, rng: np.random.Generator
+) -> tuple[np.ndarray | slice, Float[np.ndarray, " n"]]:
+    """Choose pixels, and how many each stands for: half evenly, half the same number from each cluster.
+
+    The second half keeps small clusters, and so the layers that start from them, well sampled.
+    """
+    if sample is None or len(labels) <= sample:
+        return slice(None), np.ones(len(labels))
+    check_count("sample", sample)
+    area = np.bincount(labels)
+    clusters = np.count_nonzero(area)
+    chosen, shares = [], []
+    for label in np.flatnonzero(area):
+        members = np.flatnonzero(labels == label)
+        count = round(sample * (0.5 * len(members) / len(labels) + 0.5 / clusters))
+        count = min(max(count, 1), len(members))
+        # One pixel from each of `count` equal stretches of the raster: random, but spread over the cluster.
+        chosen.append(members[((np.arange(count) + rng.random(count)) * len(members) / count).astype(int)])
+        shares.append(np.full(count, len(members) / count))
+    return np.concatenate(chosen), np.concatenate(shares)
+
+
+def _layers(
+    vectors: Float[np.ndarray, "n k"], coefficients: Float[np.ndarray, "k1 K"]
+) -> Float[np.ndarray, "n K"]:
+    """Return ``E y_k + c_k``; the constants, in the last row, are 0 but for the layer that closes the sum."""
+    return vectors @ coefficients[:-1] + coefficients[-1]
 
 
 def _drop_iterations(iterations: int) -> set[int]:
@@ -96,57 +136,59 @@ def _drop_iterations(iterations: int) -> set[int]:
     return {quarter + 1, 2 * quarter + 1, 3 * quarter + 1}
 
 
-def _visible(alphas: Float[np.ndarray, "N K"]) -> np.ndarray:
-    peaks = np.abs(alphas).max(axis=0)
+def _visible(layers: Float[np.ndarray, "n K"]) -> np.ndarray:
+    peaks = np.abs(layers).max(axis=0)
     return peaks > min(FAINT, 0.999 * float(peaks.max()))
 
 
 def _reweighted_solve(
-    pairs: Eigenpairs, alphas: Float[np.ndarray, "N K"], pool: ThreadPoolExecutor
-) -> Float[np.ndarray, "N K"]:
-    """Weight by the current alphas, solve the quadratic energy, and return the new alphas.
+    vectors: Float[np.ndarray, "n k"],
+    values: Float[np.ndarray, " k"],
+    shares: Float[np.ndarray, " n"],
+    layers: Float[np.ndarray, "n K"],
+    pool: ThreadPoolExecutor,
+) -> Float[np.ndarray, "k1 K"]:
+    """Weight by the current layers, solve the quadratic energy, and return the new layers' coefficients.
 
     The last layer is one minus the others. With ``s`` the sum of the others' coefficients, the equations
     ``A_k y_k + A_K s = b_k`` give ``(Id + sum_k A_k^-1 A_K) s = sum_k A_k^-1 b_k``, and then each ``y_k``.
     """
-    if alphas.shape[1] == 1:
-        return np.ones_like(alphas)
-    to_one, to_zero = _weights(1 - alphas.T), _weights(alphas.T)
+    k = len(values)
+    coefficients = np.zeros((k + 1, layers.shape[1]))
+    coefficients[k, -1] = 1
+    to_one, to_zero = shares * _weights(1 - layers.T), shares * _weights(layers.T)
 
     def normal_equations(layer: int) -> tuple[np.ndarray, np.ndarray]:
-        return _normal_equations(pairs, to_one[layer], to_zero[layer], to_zero[-1])
+        gram = np.diag(values) + _weighted_gram(vectors, to_one[layer] + to_zero[layer])
+        return gram, (to_one[layer] + to_zero[-1]) @ vectors
 
     def eliminate(equations: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         gram, right = equations
-        return linalg.solve(gram, np.column_stack([last, right]))
+        return np.linalg.solve(gram, np.column_stack([last, right]))
 
-    *others, (last, _) = pool.map(normal_equations, range(len(to_one)))
-    solved = np.stack(list(pool.map(eliminate, others)))  # A_k^-1 [A_K, b_k]
-    summed = solved.sum(axis=0)
-    total = linalg.solve(np.eye(len(last)) + summed[:, :-1], summed[:, -1])
-    coefficients = solved[:, :, -1] - solved[:, :, :-1] @ total
-    layers = pairs.vectors @ coefficients.T
-    return np.column_stack([layers, 1 - layers.sum(axis=1)])
+    *others, (last, _) = pool.map(normal_equations, range(layers.shape[1]))
+    if others:
+        solved = np.stack(list(pool.map(eliminate, others)))  # A_k^-1 [A_K, b_k]
+        summed = solved.sum(axis=0)
+        total = np.linalg.solve(np.eye(k) + summed[:, :-1], summed[:, -1])
+        coefficients[:k, :-1] = (solved[:, :, -1] - solved[:, :, :-1] @ total).T
+        coefficients[:k, -1] = -coefficients[:k, :-1].sum(axis=1)
+    return coefficients
 
 
-def _normal_equations(
-    pairs: Eigenpairs,
-    to_one: Float[np.ndarray, " N"],
-    to_zero: Float[np.ndarray, " N"],
-    last_to_zero: Float[np.ndarray, " N"],
-) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, " k"]]:
-    """Return one layer's ``A = E' diag(u + v) E + Lambda`` and ``b = E' (u + v_K)``.
+def _weighted_gram(
+    vectors: Float[np.ndarray, "n k"], weights: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "k k"]:
+    """Return ``E' diag(w) E``.
 
-    Float64 throughout: the weights run up to 1e12, and single precision would change which layers survive.
+    In float64: weights run up to 1e12, and rounding them would change which layers survive.
     """
-    gram = np.diag(pairs.values)
-    right = np.zeros(len(gram))
-    root = np.sqrt(to_one + to_zero)
-    for rows in row_blocks(len(root), BLOCK_ROWS):
-        weighted = pairs.vectors[rows] * root[rows, None]
+    gram = np.zeros((vectors.shape[1], vectors.shape[1]))
+    root = np.sqrt(weights)
+    for rows in row_blocks(len(vectors), BLOCK_ROWS):
+        weighted = vectors[rows] * root[rows, None]
         gram += weighted.T @ weighted
-        right += (to_one[rows] + last_to_zero[rows]) @ pairs.vectors[rows]
-    return gram, right
+    return gram
 
 
 def _weights(distance: np.ndarray) -> np.ndarray:

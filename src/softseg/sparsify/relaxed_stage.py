@@ -76,8 +76,8 @@ def relaxed(
     """Return the layers after relaxed sparsification, as published: not clipped to [0, 1].
 
     Twenty reweighted solves of the alphas themselves, with the Laplacian's smoothness, sparsity whose
-    exponent follows the image gradient, fidelity to the grouped layers and a soft constraint that alphas sum to one;
-    then one solve without the sparsity. Each by conjugate gradients, without forming the matrix.
+    exponent follows the image gradient, fidelity to the grouped layers and a soft constraint that alphas sum
+    to one; then one solve without the sparsity. Each by conjugate gradients, without forming the matrix.
 
     Parameters
     ----------

@@ -1,0 +1,158 @@
+"""The test case that every eigensolver inherits and must pass."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import linalg, sparse
+
+from softseg import Eigenpairs, Eigensolver, Laplacian, MattingAffinity, Scene, SemanticAffinity
+
+# Images of more than 1000 pixels, most of them not square: fewer are solved densely, without the solver.
+Y, X = np.mgrid[:27, :38]
+IMAGES = {
+    "black": np.zeros((27, 38, 3)),
+    "grey ramp": np.repeat(X[:, :, None] / 37, 3, axis=2),
+    "two colours": np.where((X + Y < 30)[:, :, None], (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+    "noise": np.random.default_rng(3).random((27, 38, 3)),
+    "strip": np.random.default_rng(4).random((3, 340, 3)),
+    "grey levels": np.repeat((X // 5)[:, :, None] / 7, 3, axis=2),
+}
+K = 12
+
+
+class EigensolverCase:
+    """Inherit, name the class ``Test...``, and override what is not implemented here."""
+
+    value_tolerance: float  # error of a value over the largest wanted one
+    vector_tolerance: float  # 1 - cos of the angle between a true vector and the span of those found
+
+    @pytest.fixture
+    def solver(self) -> Eigensolver:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def laplacian(self, make_scene: Callable[..., Scene]) -> Laplacian:
+        """Return an indefinite one: the disk's rim repels."""
+        return repelling_laplacian(make_scene)
+
+    def check(self, pairs: Eigenpairs, laplacian: Laplacian, k: int = K) -> None:
+        """Check pairs against LAPACK."""
+        n = laplacian.matrix.shape[0]
+        values, vectors = linalg.eigh(laplacian.matrix.toarray(), subset_by_index=[0, k])
+        assert pairs.converged
+        assert pairs.values.shape == pairs.residuals.shape == (k,)
+        assert pairs.vectors.shape == (n, k)
+        assert (np.diff(pairs.values) >= 0).all()
+        np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(k), rtol=0, atol=1e-8)
+        scale = np.abs(values[:k]).max()
+        rounding = 1e-13 * abs(laplacian.matrix).max()
+        np.testing.assert_allclose(
+            pairs.values, values[:k], rtol=0, atol=self.value_tolerance * scale + rounding
+        )
+        # Vectors whose values lie in a cluster with ones beyond the k are anybody's choice.
+        distinct = values[:k] < values[k] - 0.1 * scale
+        cosines = np.linalg.norm(pairs.vectors.T @ vectors[:, :k][:, distinct], axis=0)
+        assert (cosines > 1 - self.vector_tolerance).all()
+
+    def test_against_lapack_on_an_indefinite_laplacian(
+        self, solver: Eigensolver, laplacian: Laplacian
+    ) -> None:
+        pairs = solver.solve(laplacian, K, rng=0)
+        assert (pairs.values[:2] < -1e-6).any()
+        self.check(pairs, laplacian)
+
+    @pytest.mark.parametrize("image", IMAGES)
+    def test_against_lapack_on_ugly_images(self, solver: Eigensolver, image: str) -> None:
+        laplacian = MattingAffinity().laplacian(Scene(IMAGES[image]))
+        self.check(solver.solve(laplacian, K, rng=0), laplacian)
+
+    def test_as_many_as_asked_for_where_an_image_has_nothing_to_tell(self, solver: Eigensolver) -> None:
+        laplacian = MattingAffinity().laplacian(Scene(IMAGES["black"]))
+        self.check(solver.solve(laplacian, k=100), laplacian, k=100)
+
+    def test_against_lapack_on_a_matrix_made_by_hand(self, solver: Eigensolver, laplacian: Laplacian) -> None:
+        by_hand = Laplacian(laplacian.matrix, laplacian.shape)
+        self.check(solver.solve(by_hand, K, rng=0), by_hand)
+
+    def test_against_lapack_on_a_graph_in_two_pieces(self, solver: Eigensolver) -> None:
+        path = sparse.diags_array([[1.0] * 37] * 2, offsets=[-1, 1])
+        grid = sparse.csr_array(sparse.kronsum(path, sparse.diags_array([[1.0] * 13] * 2, offsets=[-1, 1])))
+        degree = sparse.diags_array(grid.sum(axis=1))
+        pieces = Laplacian(sparse.block_diag([degree - grid] * 2), shape=(28, 38))
+        self.check(solver.solve(pieces, K, rng=0), pieces)
+
+    def test_scale_does_not_matter(self, solver: Eigensolver, laplacian: Laplacian) -> None:
+        tiny = Laplacian(1e-6 * laplacian.matrix, laplacian.shape, laplacian.near_null)
+        self.check(solver.solve(tiny, K, rng=0), tiny)
+
+    def test_residuals_are_true(self, solver: Eigensolver, laplacian: Laplacian) -> None:
+        pairs = solver.solve(laplacian, K)
+        remainder = laplacian.matrix @ pairs.vectors - pairs.vectors * pairs.values
+        # Rounding of products with entries of up to 30.
+        np.testing.assert_allclose(pairs.residuals, np.linalg.norm(remainder, axis=0), rtol=1e-6, atol=1e-12)
+
+    def test_same_rng_same_bits_whatever_the_global_state(
+        self, solver: Eigensolver, laplacian: Laplacian
+    ) -> None:
+        found = []
+        for callers_seed, rng in enumerate([None, 0, np.random.default_rng(0)]):
+            np.random.seed(callers_seed)  # noqa: NPY002
+            found.append(solver.solve(laplacian, K, rng))
+            left = np.random.random()  # noqa: NPY002
+            np.random.seed(callers_seed)  # noqa: NPY002
+            assert left == np.random.random()  # noqa: NPY002
+        for pairs in found[1:]:
+            assert np.array_equal(pairs.values, found[0].values)
+            assert np.array_equal(pairs.vectors, found[0].vectors)
+
+    def test_any_seed_finds_them(self, solver: Eigensolver, laplacian: Laplacian) -> None:
+        self.check(solver.solve(laplacian, K, rng=123), laplacian)
+
+    def test_leaves_the_laplacian_alone(self, solver: Eigensolver, laplacian: Laplacian) -> None:
+        before = laplacian.matrix.copy(), laplacian.near_null.copy()
+        solver.solve(laplacian, K)
+        assert np.array_equal(laplacian.matrix.data, before[0].data)
+        assert np.array_equal(laplacian.near_null, before[1])
+
+    @pytest.mark.parametrize("k", [1, 2])
+    def test_a_single_pair(self, solver: Eigensolver, laplacian: Laplacian, k: int) -> None:
+        self.check(solver.solve(laplacian, k), laplacian, k)
+
+    @pytest.mark.parametrize(("shape", "k"), [((3, 3), 9), ((3, 5), 4), ((8, 11), 88), ((27, 38), 300)])
+    def test_small_images_and_large_shares_are_solved_densely(
+        self, solver: Eigensolver, make_scene: Callable[..., Scene], shape: tuple[int, int], k: int
+    ) -> None:
+        laplacian = MattingAffinity().laplacian(make_scene(*shape))
+        pairs = solver.solve(laplacian, k)
+        values = np.linalg.eigvalsh(laplacian.matrix.toarray())
+        np.testing.assert_allclose(pairs.values, values[:k], rtol=0, atol=1e-12 * values[-1])
+        assert pairs.converged
+
+    @pytest.mark.usefixtures("unhooked")
+    @pytest.mark.parametrize(
+        ("k", "error", "message"),
+        [
+            (0, ValueError, "k: expected an integer of at least 1, got 0"),
+            (1027, ValueError, "k: expected at most 1026 eigenpairs, one per pixel, got 1027"),
+            (2.0, TypeError, "k: expected an integer, got float"),
+            (True, TypeError, "k: expected an integer, got bool"),
+        ],
+    )
+    def test_bad_k(
+        self, solver: Eigensolver, laplacian: Laplacian, k: object, error: type[Exception], message: str
+    ) -> None:
+        with pytest.raises(error, match=rf"\A{message}\Z"):
+            solver.solve(laplacian, k)  # type: ignore[arg-type]
+
+    def test_compares_by_value(self, solver: Eigensolver) -> None:
+        assert solver == type(solver)()
+        assert hash(solver) == hash(type(solver)())
+
+
+@functools.cache
+def repelling_laplacian(make_scene: Callable[..., Scene]) -> Laplacian:
+    return (MattingAffinity() + 0.05 * SemanticAffinity()).laplacian(make_scene(27, 38))

@@ -1,0 +1,71 @@
+"""Stages: told in order, timed, and stopped by what the listener raises."""
+
+from __future__ import annotations
+
+import pytest
+
+from softseg.progress import Stages, reporter
+
+
+def test_tells_each_beginning_and_the_end_and_times_the_stages() -> None:
+    told = []
+    stages = Stages(("one", "two"), lambda *call: told.append(call))
+    for name in ("one", "two"):
+        with stages.stage(name):
+            told.append(name)
+    assert told == [("one", 0, 2), "one", ("two", 1, 2), "two", ("two", 2, 2)]
+    assert list(stages.timings) == ["one", "two"]
+    assert all(seconds >= 0 for seconds in stages.timings.values())
+
+
+def test_a_stage_that_fails_is_not_timed() -> None:
+    stages = Stages(("one",))
+    with pytest.raises(ZeroDivisionError), stages.stage("one"):
+        1 / 0  # noqa: B018
+    assert stages.timings == {}
+
+
+def test_what_the_listener_raises_stops_the_stage_before_it_begins() -> None:
+    def stop(*call: object) -> None:
+        raise KeyboardInterrupt
+
+    began = False
+    stages = Stages(("one",), stop)
+    with pytest.raises(KeyboardInterrupt), stages.stage("one"):
+        began = True
+    assert not began
+
+
+@pytest.mark.parametrize("silence", [None, False])
+def test_nothing_is_told_to_nobody(silence: bool | None) -> None:
+    with reporter(silence) as tell:
+        assert tell is None
+
+
+def test_a_callable_is_told_directly() -> None:
+    with reporter(print) as tell:
+        assert tell is print
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_true_is_a_bar_on_the_terminal_if_there_is_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")  # what makes rich take any stream for a terminal
+    else:
+        monkeypatch.delenv("FORCE_COLOR", raising=False)
+    with reporter(True) as tell:
+        tell("eigenvectors", 3, 6)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ("eigenvectors" in err) == terminal
+
+
+@pytest.mark.usefixtures("unhooked")
+def test_anything_else_is_refused() -> None:
+    with (
+        pytest.raises(TypeError, match=r"\Aprogress: expected True, None or a callable, got str\Z"),
+        reporter("loudly"),  # type: ignore[arg-type]
+    ):
+        pass

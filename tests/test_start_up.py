@@ -1,0 +1,95 @@
+"""What a process pays to start, and several threads at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+PHOTO = """
+import numpy as np
+import softseg
+rng = np.random.default_rng(0)
+y, x = np.mgrid[:{height}, :{width}]
+image = np.stack([x / {width}, y / {height}, (x < y) + 0.0], axis=2) + rng.normal(0, 0.02, (*x.shape, 3))
+image = np.clip(image, 0, 1)
+settings = dict(n_eigenvectors=20, n_initial=8, n_layers=3)
+"""
+
+
+def run(code: str, height: int = 24, width: int = 32, with_photo: bool = False) -> str:
+    """Run code in a process of its own and return what it prints."""
+    code = (PHOTO.format(height=height, width=width) if with_photo else "") + textwrap.dedent(code)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def seconds(code: str) -> float:
+    """Return how long a process takes that runs the code: the best of three."""
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        run(code)
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+@pytest.mark.parametrize("code", ["import softseg", "import softseg; dir(softseg); softseg.__version__"])
+def test_importing_loads_nothing_heavy(code: str) -> None:
+    heavy = "{'torch', 'numba', 'matplotlib', 'scipy', 'skimage'}"
+    assert run(f"{code}; import sys; print(*{heavy} & set(sys.modules))") == ""
+
+
+def test_importing_takes_less_than_0_3_seconds() -> None:
+    assert seconds("import softseg") - seconds("pass") < 0.3
+
+
+def test_segmenting_loads_no_torch_and_no_matplotlib() -> None:
+    loaded = run(
+        "import sys; softseg.segment(image, **settings); print(*{'torch', 'matplotlib'} & set(sys.modules))",
+        with_photo=True,
+    )
+    assert loaded == ""
+
+
+def test_a_second_process_compiles_nothing() -> None:
+    code = """
+        import time
+        from numba.core import event
+        begin = time.perf_counter()
+        with event.install_recorder("numba:compile") as compilations:
+            softseg.segment(image, **settings)
+        print(len(compilations.buffer), time.perf_counter() - begin)
+    """
+    run(code, with_photo=True)
+    compiled, took = run(code, with_photo=True).split()
+    assert int(compiled) == 0
+    # Under a second on an idle machine: imports, and reading the cache. Compiling takes tens of seconds.
+    assert float(took) < 5
+
+
+def test_two_threads_may_segment_at_once_and_get_the_same_bits() -> None:
+    # More than 1000 pixels, so that the eigensolver and the numba kernels of all stages take part.
+    same = run(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        alone = softseg.segment(image, rng=3, **settings)
+        np.random.seed(8)
+        with ThreadPoolExecutor(2) as pool:
+            runs = list(pool.map(lambda seed: softseg.segment(image, rng=seed, **settings), [3] * 4))
+        print(all(np.array_equal(run.alphas, alone.alphas) for run in runs))
+        left = np.random.random()
+        np.random.seed(8)
+        print(left == np.random.random())
+        """,
+        height=31,
+        width=40,
+        with_photo=True,
+    )
+    assert same.split() == ["True", "True"]
