@@ -188,7 +188,14 @@ def test_whole_chain_on_the_exact_path(photo: Photo) -> None:
     assert np.abs(alphas - photo["alphas"]).mean() < 0.01
 
 
-@on(SMALL, DOCIA)
-def test_whole_chain_by_default(photo: Photo) -> None:
+@on(SMALL)
+def test_whole_chain_with_lobpcg(photo: Photo) -> None:
     alphas = photo.alphas_from(constrained(photo.fast_pairs, photo["initial_labels"].astype(int)))
     assert np.abs(alphas - photo["alphas"]).mean() < 0.02  # measured 0.0054
+
+
+@on(SMALL, DOCIA)
+def test_whole_chain_with_lobpcg_and_a_sample_of_the_pixels(photo: Photo) -> None:
+    labels = photo["initial_labels"].astype(int)
+    alphas = photo.alphas_from(constrained(photo.fast_pairs, labels, sample=3000))
+    assert np.abs(alphas - photo["alphas"]).mean() < 0.02  # measured 0.0067

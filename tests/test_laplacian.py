@@ -89,7 +89,6 @@ def test_takes_rounding_for_symmetry() -> None:
     Laplacian(with_entry(0, 1, -1 - 1e-12), shape=(1, 6))
 
 
-@pytest.mark.xfail(reason="it shares the memory of a float64 CSR array")
 def test_does_not_change_with_the_matrix_it_was_made_of() -> None:
     matrix = sparse.csr_array(PATH)
     laplacian = Laplacian(matrix, shape=(1, 6))

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
+
+# GNU OpenMP's threads spin for a while after each parallel loop and take the cores from BLAS, which runs
+# next: up to fifty times slower. It reads this when it is loaded; a choice of the user's own stands.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numba
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 RNG = int | np.integer | np.random.Generator | None
 
 FIXED_SEED = 0
+
+# There is one global state: two threads that saved and restored it crosswise would leave it changed.
+_LEGACY_STATE = threading.RLock()
 
 
 def generator(rng: RNG) -> np.random.Generator:
@@ -29,9 +33,10 @@ def legacy_seed(rng: np.random.Generator) -> Iterator[None]:
 
     pyamg draws its starting vectors from the global state, which would make results depend on it.
     """
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
+    with _LEGACY_STATE:
+        state = np.random.get_state()  # noqa: NPY002
+        np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(state)  # noqa: NPY002

@@ -44,7 +44,7 @@ class Laplacian:
     >>> import numpy as np
     >>> from scipy import sparse
     >>> from softseg import Laplacian
-    >>> path = sparse.diags_array([[-1, -1], [1, 2, 1], [-1, -1]], offsets=[-1, 0, 1])
+    >>> path = sparse.diags_array([[-1.0, -1.0], [1.0, 2.0, 1.0], [-1.0, -1.0]], offsets=[-1, 0, 1])
     >>> Laplacian(path, shape=(1, 3))
     <Laplacian: 3x1 pixels, 7 entries>
     """
@@ -57,7 +57,7 @@ class Laplacian:
         self.matrix = _checked_matrix(matrix)
         self.shape = (int(shape[0]), int(shape[1]))
         n = self.matrix.shape[0]
-        if self.shape[0] * self.shape[1] != n:
+        if min(self.shape) < 1 or self.shape[0] * self.shape[1] != n:
             raise ValueError(f"shape: expected height * width = {n}, the size of the matrix, got {shape}")
         if near_null is not None:
             near_null = np.asarray(near_null, dtype=np.float64)
@@ -113,7 +113,7 @@ def laplacian_of(affinity: sparse.csr_array, scene: Scene) -> Laplacian:
 def _checked_matrix(matrix: Any) -> sparse.csr_array:
     if not sparse.issparse(matrix):
         raise TypeError(f"matrix: expected a scipy sparse array, got {type(matrix).__name__}")
-    matrix = sparse.csr_array(matrix, dtype=np.float64)
+    matrix = sparse.csr_array(matrix, dtype=np.float64, copy=True)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"matrix: expected a square matrix, got shape {matrix.shape}")
     if not np.isfinite(matrix.data).all():

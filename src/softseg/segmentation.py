@@ -35,7 +35,7 @@ from softseg.sparsify import (
 from softseg.sparsify.constrained_stage import SAMPLE
 from softseg.upsampling import upsample
 
-WORKING_PIXELS = 640 * 480
+WORKING_PIXELS = 320 * 240
 AFFINITY = MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()
 
 
@@ -171,7 +171,7 @@ def segment(
         How many superpixels SLIC aims at.
     working_pixels : int, optional
         Photos of more pixels are shrunk to about this many for all stages, and the layers carried up to full
-        size by local affine colour models. Default that of the settings: 640 * 480.
+        size by local affine colour models. Default that of the settings: 320 * 240.
     rng : None, int or numpy.random.Generator
         None means a fixed seed: the same input gives the same bits on one machine.
     settings : Settings, optional
@@ -207,7 +207,7 @@ def segment(
     >>> segment(image, n_layers=2)
     <SoftSegmentation: 2 layers of 30x20 pixels>
     """
-    settings = DEFAULT if settings is None else settings
+    settings = DEFAULT if settings is None else _instance("settings", settings, Settings)
     affinity = AFFINITY if affinity is None else _instance("affinity", affinity, Affinity)
     eigensolver = (
         settings.eigensolver if eigensolver is None else _instance("eigensolver", eigensolver, Eigensolver)

@@ -61,7 +61,8 @@ def test_one_iteration_against_the_whole_block_system(
 
 def test_iterations_and_drops_against_the_whole_block_system(pairs: Eigenpairs, labels: np.ndarray) -> None:
     labels = labels.copy()
-    labels[2, 15], labels[11, 3] = labels.max() + 1, labels.max() + 2  # single pixels, which fade
+    # Two pixels and six, which fade: to 0.006, 0.009 and 0.067 by the third iteration.
+    labels[2, 15], labels[11, 3], labels[9, 12:] = labels.max() + 1, labels.max() + 2, labels.max() + 3
     layers = hard(labels)
     counts = []
     for iteration in range(1, 7):
@@ -120,10 +121,7 @@ def test_layers_that_show_nowhere_are_dropped_in_order(scene: Scene) -> None:
     np.testing.assert_allclose(after.sum(axis=2), 1, atol=1e-9)
 
 
-LAST_DROP = pytest.mark.xfail(reason="a layer dropped after the last iteration is missing from the sum")
-
-
-@pytest.mark.parametrize("iterations", [1, pytest.param(2, marks=LAST_DROP), *range(3, 13)])
+@pytest.mark.parametrize("iterations", range(1, 13))
 def test_layers_sum_to_one_after_any_number_of_iterations(scene: Scene, iterations: int) -> None:
     labels = np.where(np.arange(18) < 8, 0, 2) + np.zeros((13, 1), int)
     labels[3, 3] = 1

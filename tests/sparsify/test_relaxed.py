@@ -123,7 +123,6 @@ def test_pixel_blocks_solve_each_pixel_exactly(rng: np.random.Generator) -> None
     np.testing.assert_allclose(np.einsum("pkl,pl->pk", blocks, solved), right, atol=1e-11)
 
 
-@pytest.mark.xfail(reason="the iteration takes the precision of its argument")
 def test_layers_as_floats_of_single_precision_are_worked_on_in_double(
     rng: np.random.Generator, scene: Scene
 ) -> None:

@@ -13,6 +13,7 @@ from scipy import linalg
 
 from softseg._checks import check_count
 from softseg._rng import RNG, generator
+from softseg._threads import single_threaded_blas
 
 if TYPE_CHECKING:
     from softseg.laplacian import Laplacian
@@ -55,6 +56,7 @@ class Eigensolver(abc.ABC):
     few pixels never reach it: `solve` takes the dense solver there.
     """
 
+    @single_threaded_blas()
     def solve(self, laplacian: Laplacian, k: int = 100, rng: RNG = None) -> Eigenpairs:
         """Return the ``k`` algebraically smallest eigenpairs.
 

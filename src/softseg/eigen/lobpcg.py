@@ -70,9 +70,9 @@ class LOBPCG(Eigensolver):
         coarsest, *finer = range(len(hierarchy.levels) - 1, -1, -1)
         with workers() as pool:
             dense = TallBlocks(pool)
-            vectors = _solve_coarsest(hierarchy.levels[coarsest], m, rng)
+            vectors = _solve_coarsest(hierarchy.levels[coarsest], m)
             for depth in finer:
-                vectors = times_block(hierarchy.levels[depth].prolongation, vectors)
+                vectors = _filled_up(times_block(hierarchy.levels[depth].prolongation, vectors), m, rng)
                 values, vectors, converged = self._iterate(hierarchy, depth, vectors, k, dense)
         return eigenpairs(laplacian, values[:k], vectors[:, :k], converged)
 
@@ -161,14 +161,18 @@ def _orthonormalising(mass: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s r"
     return scale[:, None] * vectors[:, keep] / np.sqrt(eigenvalues[keep])
 
 
-def _solve_coarsest(level: Level, m: int, rng: np.random.Generator) -> Float[np.ndarray, "n m"]:
-    """Solve the coarsest eigenproblem densely; noise fills up what a small level lacks."""
-    found = min(m, level.size)
+def _solve_coarsest(level: Level, m: int) -> Float[np.ndarray, "n found"]:
+    """Solve the coarsest eigenproblem densely, for as many of the m vectors as it has."""
     identity = np.eye(level.size)
-    _, vectors = linalg.eigh(
-        level.times(identity), level.times_mass(identity), subset_by_index=[0, found - 1]
-    )
-    return np.hstack([vectors, rng.standard_normal((level.size, m - found))])
+    last = min(m, level.size) - 1
+    return linalg.eigh(level.times(identity), level.times_mass(identity), subset_by_index=[0, last])[1]
+
+
+def _filled_up(
+    block: Float[np.ndarray, "n found"], m: int, rng: np.random.Generator
+) -> Float[np.ndarray, "n m"]:
+    """Add noise to the vectors of a small coarse level until there are m."""
+    return np.hstack([block, rng.standard_normal((len(block), m - block.shape[1]))])
 
 
 @final

@@ -135,8 +135,20 @@ def build_hierarchy(laplacian: Laplacian, rng: np.random.Generator) -> Hierarchy
     definite.sort_indices()
     with legacy_seed(rng):
         blocks = COARSEST // near_null.shape[1]  # pyamg counts aggregates
-        pyamg_levels = pyamg.smoothed_aggregation_solver(definite, B=near_null, max_coarse=blocks).levels
-    return Hierarchy(_levels(laplacian, [_as_csr(level.P) for level in pyamg_levels[:-1]], shift, rng))
+        levels = pyamg.smoothed_aggregation_solver(definite, B=near_null, max_coarse=blocks).levels
+    prolongations = _without_empty_columns([_as_csr(level.P) for level in levels[:-1]])
+    return Hierarchy(_levels(laplacian, prolongations, shift, rng))
+
+
+def _without_empty_columns(prolongations: list[sparse.csr_array]) -> list[sparse.csr_array]:
+    """Drop the unknowns that pyamg leaves empty where near-null vectors depend on each other, as on grey."""
+    result = []
+    kept = np.arange(prolongations[0].shape[0]) if prolongations else np.arange(0)
+    for prolongation in prolongations:
+        prolongation = prolongation[kept]
+        kept = np.flatnonzero(abs(prolongation).sum(axis=0))
+        result.append(_as_csr(prolongation[:, kept]))
+    return result
 
 
 def _levels(

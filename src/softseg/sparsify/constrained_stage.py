@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from softseg._checks import check_count
 from softseg._rng import RNG, generator
-from softseg._threads import row_blocks, workers
+from softseg._threads import row_blocks, single_threaded_blas, workers
 from softseg.eigen.base import Eigenpairs
 
 GAMMA = 0.8  # the sparsity norm's exponent
@@ -25,6 +25,7 @@ SAMPLE = 32768  # pixels that the energy is summed over
 BLOCK_ROWS = 1024  # pixels weighted at a time: what fits a core's cache
 
 
+@single_threaded_blas()
 def constrained(
     pairs: Eigenpairs,
     labels: Int[np.ndarray, "H W"],
@@ -87,7 +88,7 @@ def constrained(
         )
     if labels.min() < 0:
         raise ValueError(f"labels: expected cluster numbers from 0 up, got {labels.min()}")
-    pixels, shares = _sampled(labels.ravel(), sample, generator(rng))
+    pixels, shares = _sampled(pairs.vectors, labels.ravel(), sample, generator(rng))
     vectors = pairs.vectors[pixels]
     layers = (labels.reshape(-1, 1)[pixels] == np.arange(labels.max() + 1)).astype(np.float64)
     drops = _drop_iterations(iterations)
@@ -95,33 +96,35 @@ def constrained(
         for iteration in range(1, iterations + 1):
             coefficients = _reweighted_solve(vectors, pairs.values, shares, layers, pool)
             layers = _layers(vectors, coefficients)
-            if iteration in drops:
+            if iteration in drops and iteration < iterations:
                 visible = _visible(layers)
                 layers, coefficients = layers[:, visible], coefficients[:, visible]
     return _layers(pairs.vectors, coefficients).reshape(height, width, -1)
 
 
 def _sampled(
-    labels: Int[np.ndarray, " N"], sample: int | None, rng: np.random.Generator
+    vectors: Float[np.ndarray, "N k"],
+    labels: Int[np.ndarray, " N"],
+    sample: int | None,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray | slice, Float[np.ndarray, " n"]]:
-    """Choose pixels, and how many each stands for: half evenly, half the same number from each cluster.
+    """Choose pixels, and how many each stands for.
 
-    The second half keeps small clusters, and so the layers that start from them, well sampled.
+    A third of the chances are even; a third are the same for every cluster, so that small ones stay well
+    sampled; a third follow the eigenvectors' leverage: some live on a few pixels, and a sample without
+    those would leave their coefficients free.
     """
     if sample is None or len(labels) <= sample:
         return slice(None), np.ones(len(labels))
     check_count("sample", sample)
     area = np.bincount(labels)
-    clusters = np.count_nonzero(area)
-    chosen, shares = [], []
-    for label in np.flatnonzero(area):
-        members = np.flatnonzero(labels == label)
-        count = round(sample * (0.5 * len(members) / len(labels) + 0.5 / clusters))
-        count = min(max(count, 1), len(members))
-        # One pixel from each of `count` equal stretches of the raster: random, but spread over the cluster.
-        chosen.append(members[((np.arange(count) + rng.random(count)) * len(members) / count).astype(int)])
-        shares.append(np.full(count, len(members) / count))
-    return np.concatenate(chosen), np.concatenate(shares)
+    leverage = np.einsum("ij,ij->i", vectors, vectors)
+    even, clustered = 1 / len(labels), 1 / (np.count_nonzero(area) * area[labels])
+    chances = np.minimum(sample / 3 * (even + clustered + leverage / leverage.sum()), 1)
+    # Systematic sampling: a pixel for each whole number that the running sum passes, spread over the raster.
+    passed = np.floor(np.cumsum(chances) + rng.random())
+    chosen = np.flatnonzero(np.diff(passed, prepend=0))
+    return chosen, 1 / chances[chosen]
 
 
 def _layers(

@@ -7,9 +7,11 @@ from jaxtyping import Float
 
 from softseg._checks import check_count
 from softseg._rng import RNG
+from softseg._threads import single_threaded_blas
 from softseg.sparsify.clustering import kmeans
 
 
+@single_threaded_blas()
 def group(
     alphas: Float[np.ndarray, "H W K"],
     features: Float[np.ndarray, "H W C"],
@@ -56,6 +58,14 @@ def group(
 def mean_features(
     alphas: Float[np.ndarray, "H W K"], features: Float[np.ndarray, "H W C"]
 ) -> Float[np.ndarray, "K C"]:
-    """Return each layer's alpha-weighted mean feature, float64, (K, C)."""
+    """Return each layer's alpha-weighted mean feature, float64, (K, C), within the features' range.
+
+    A layer that has all but vanished may have alphas of both signs, whose weighted mean would lie anywhere.
+    """
     weights = alphas.reshape(-1, alphas.shape[2]).astype(np.float64)
-    return weights.T @ features.reshape(len(weights), -1) / weights.sum(axis=0)[:, None]
+    points = features.reshape(len(weights), -1).astype(np.float64)
+    total = weights.sum(axis=0)[:, None]
+    means = np.divide(
+        weights.T @ points, total, out=np.tile(points.mean(axis=0), (len(total), 1)), where=total != 0
+    )
+    return np.clip(means, points.min(axis=0), points.max(axis=0))

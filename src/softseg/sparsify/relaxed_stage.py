@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import correlate1d
 
+from softseg._threads import single_threaded_blas
 from softseg.images import as_image
 from softseg.sparsify._kernels import relaxed_product, solve_pixel_blocks
 
@@ -67,6 +68,7 @@ class Unpreconditioned(Preconditioner):
         return right.copy()
 
 
+@single_threaded_blas()
 def relaxed(
     grouped: Float[np.ndarray, "H W K"],
     laplacian: Laplacian,
@@ -122,7 +124,7 @@ def relaxed(
     if laplacian.shape != (height, width):
         raise ValueError(f"laplacian: expected the layers' size {(height, width)}, got {laplacian.shape}")
     preconditioner = PixelBlocks() if preconditioner is None else preconditioner
-    target = snapped(grouped).reshape(-1, layers)
+    target = snapped(grouped.astype(np.float64)).reshape(-1, layers)
     exponent = (GAMMA + np.minimum(image_gradient(image), 0.1)).reshape(-1, 1) - 2
     alphas = target
     for _ in range(ITERATIONS):
