@@ -22,7 +22,7 @@ def cores() -> int:
 
 
 class _BlasLimit:
-    """BLAS on one thread for as long as anyone wants it: a limit of the whole process, so users are counted."""
+    """BLAS on one thread while anyone wants it: a limit of the whole process, so its users are counted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -169,3 +169,18 @@ def test_bad_arguments_are_named(
 ) -> None:
     with pytest.raises(error, match=rf"\A{re.escape(message)}[^\n]*\Z"):
         constrained(**{"pairs": pairs, "labels": labels, **arguments})
+
+
+def test_a_sample_sees_eigenvectors_that_live_on_a_few_pixels() -> None:
+    # The third vector is faint on a patch that a cluster asks for, and strong on an island of four pixels. Even
+    # sampling, 1 pixel in 50, mostly misses the island; then nothing keeps the vector's coefficient small.
+    height, width = 100, 150
+    patch = np.zeros((height, width), bool)
+    patch[20:30, 20:30] = True
+    island = np.zeros(height * width)
+    island[7000:7004] = 1, -1, 1, -1
+    vectors, _ = np.linalg.qr(np.column_stack([np.ones(height * width), 0.01 * patch.ravel() + island]))
+    pairs = Eigenpairs(np.array([0.0, 1e-3]), vectors, np.zeros(2), True)
+    for seed in range(5):
+        layers = constrained(pairs, patch.astype(int), sample=300, rng=seed)
+        assert -1 < layers.min() < layers.max() < 2
