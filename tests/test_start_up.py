@@ -96,7 +96,7 @@ def test_two_threads_may_segment_at_once_and_agree() -> None:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="OpenBLAS may ignore a thread limit set outside the main thread, and sums round differently",
+    reason="OpenBLAS may ignore a thread limit that is not set in the main thread; sums then round otherwise",
 )
 def test_a_thread_gets_the_same_bits_as_the_main_thread() -> None:
     same = run(

@@ -172,8 +172,8 @@ def test_bad_arguments_are_named(
 
 
 def test_a_sample_sees_eigenvectors_that_live_on_a_few_pixels() -> None:
-    # The third vector is faint on a patch that a cluster asks for, and strong on an island of four pixels. Even
-    # sampling, 1 pixel in 50, mostly misses the island; then nothing keeps the vector's coefficient small.
+    # The second vector is faint on a patch that a cluster asks for, and strong on an island of four pixels.
+    # Even sampling, 1 pixel in 50, mostly misses the island; then nothing keeps the coefficient small.
     height, width = 100, 150
     patch = np.zeros((height, width), bool)
     patch[20:30, 20:30] = True
