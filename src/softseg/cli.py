@@ -155,6 +155,7 @@ def segment(
     """Decompose a photo into soft layers.
 
     Writes one RGBA PNG per layer, contact_sheet.png (everything on one page) and layers.npz (the arrays).
+    Photos of more than 320 x 240 pixels are worked on at that size and their layers carried up.
     """
     from softseg.images import as_image
 
