@@ -74,15 +74,18 @@ def test_a_second_process_compiles_nothing() -> None:
     assert float(took) < 5
 
 
-def test_two_threads_may_segment_at_once_and_agree() -> None:
-    # More than 1000 pixels, so that the eigensolver and the numba kernels of all stages take part.
-    same = run(
+def test_two_threads_may_segment_at_once() -> None:
+    # More than 1000 pixels, so that the eigensolver and the numba kernels of all stages take part. Equal up to
+    # rounding, not in bits: OpenBLAS may ignore a thread limit that is not set in the main thread, and sums then
+    # round otherwise, by 2e-12 in the eigenvalues; the constrained stage is chaotic and amplifies it.
+    apart, untouched = run(
         """
         from concurrent.futures import ThreadPoolExecutor
+        alone = softseg.segment(image, rng=3, **settings)
         np.random.seed(8)
         with ThreadPoolExecutor(2) as pool:
-            first, *others = pool.map(lambda seed: softseg.segment(image, rng=seed, **settings), [3] * 4)
-        print(all(np.array_equal(run.alphas, first.alphas) for run in others))
+            runs = list(pool.map(lambda seed: softseg.segment(image, rng=seed, **settings), [3] * 4))
+        print(max(np.abs(run.eigenpairs.values - alone.eigenpairs.values).max() for run in runs))
         left = np.random.random()
         np.random.seed(8)
         print(left == np.random.random())
@@ -90,25 +93,6 @@ def test_two_threads_may_segment_at_once_and_agree() -> None:
         height=31,
         width=40,
         with_photo=True,
-    )
-    assert same.split() == ["True", "True"]
-
-
-@pytest.mark.xfail(
-    strict=False,
-    reason="OpenBLAS may ignore a thread limit that is not set in the main thread; sums then round otherwise",
-)
-def test_a_thread_gets_the_same_bits_as_the_main_thread() -> None:
-    same = run(
-        """
-        from concurrent.futures import ThreadPoolExecutor
-        alone = softseg.segment(image, rng=3, **settings)
-        with ThreadPoolExecutor(1) as pool:
-            inside = pool.submit(softseg.segment, image, rng=3, **settings).result()
-        print(np.array_equal(inside.alphas, alone.alphas))
-        """,
-        height=31,
-        width=40,
-        with_photo=True,
-    )
-    assert same.split() == ["True"]
+    ).split()
+    assert float(apart) < 1e-9
+    assert untouched == "True"
