@@ -77,7 +77,7 @@ def test_a_second_process_compiles_nothing() -> None:
 def test_two_threads_may_segment_at_once() -> None:
     # More than 1000 pixels, so that the eigensolver and the numba kernels of all stages take part. Equal up
     # to rounding, not in bits: OpenBLAS may ignore a thread limit that is not set in the main thread, and
-    # sums then round otherwise, by 2e-12 in the eigenvalues; the constrained stage is chaotic and amplifies it.
+    # sums then round otherwise, by 2e-12 in the eigenvalues, which the constrained stage amplifies.
     apart, untouched = run(
         """
         from concurrent.futures import ThreadPoolExecutor
