@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
+from typing import Any
 
 
 def check_positive(name: str, value: object) -> None:
@@ -28,3 +29,10 @@ def check_count(name: str, value: object, least: int = 1) -> None:
         raise TypeError(f"{name}: expected an integer, got {type(value).__name__}")
     if value < least:
         raise ValueError(f"{name}: expected an integer of at least {least}, got {value}")
+
+
+def check_instance(name: str, value: Any, expected: type) -> Any:
+    """Return ``value``; raise unless it is an instance of ``expected``."""
+    if not isinstance(value, expected):
+        raise TypeError(f"{name}: expected an instance of {expected.__name__}, got {type(value).__name__}")
+    return value

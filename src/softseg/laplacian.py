@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 
+from softseg._laplacian_kernels import split_links
+
 if TYPE_CHECKING:
     from softseg.scene import Scene
 
@@ -67,22 +69,28 @@ class Laplacian:
                 )
         self.near_null = near_null
 
-    @cached_property
+    @property
     def local(self) -> sparse.csr_array:
         """The part of the matrix that links pixels at most two apart, its own Laplacian, (H*W, H*W).
 
         It holds the whole matting term, and is positive semidefinite up to the few superpixel links
         that are this short: what a multigrid preconditioner can be built on.
         """
-        width = self.shape[1]
-        links = self.matrix.tocoo()
-        dy = np.abs(links.row // width - links.col // width)
-        dx = np.abs(links.row % width - links.col % width)
-        near = (dy <= LOCAL_RADIUS) & (dx <= LOCAL_RADIUS) & (links.row != links.col)
-        off_diagonal = sparse.csr_array(
-            (links.data[near], (links.row[near], links.col[near])), shape=self.matrix.shape
+        return self._split[0]
+
+    @property
+    def attraction(self) -> Float[np.ndarray, " N"]:
+        """The sum of each pixel's positive affinities to pixels beyond the local part, (H*W,)."""
+        return self._split[1]
+
+    @cached_property
+    def _split(self) -> tuple[sparse.csr_array, Float[np.ndarray, " N"]]:
+        matrix = self.matrix
+        matrix.sort_indices()
+        *near, attraction = split_links(
+            matrix.indptr, matrix.indices, matrix.data, self.shape[1], LOCAL_RADIUS
         )
-        return sparse.csr_array(sparse.diags_array(-off_diagonal.sum(axis=1)) + off_diagonal)
+        return sparse.csr_array(tuple(near), shape=matrix.shape), attraction
 
     def __repr__(self) -> str:
         height, width = self.shape

@@ -7,6 +7,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "base": ["Eigenpairs", "Eigensolver"],
         "lobpcg": ["LOBPCG"],
+        "local_inverse": ["LocalInverse"],
+        "multigrid": ["Multigrid"],
+        "preconditioner": ["Preconditioner"],
         "shift_invert": ["ShiftInvert"],
     },
 )

@@ -50,3 +50,13 @@ def chebyshev_step(residual, inverse_diagonal, momentum, step, direction, block)
                 d = momentum * direction[i, c] + scale * residual[i, c]
                 direction[i, c] = d
                 block[i, c] += d
+
+
+@parallel_kernel
+def take_columns(block, columns, out):
+    """Out = block[:, columns]."""
+    n, m = out.shape
+    for chunk in prange((n + ROWS - 1) // ROWS):
+        for i in range(chunk * ROWS, min((chunk + 1) * ROWS, n)):
+            for c in range(m):
+                out[i, c] = block[i, columns[c]]

@@ -13,7 +13,8 @@ from scipy import linalg
 
 from softseg._checks import check_count
 from softseg._rng import RNG, generator
-from softseg._threads import single_threaded_blas
+from softseg._threads import single_threaded_blas, workers
+from softseg.eigen.blocks import TallBlocks, times_block
 
 if TYPE_CHECKING:
     from softseg.laplacian import Laplacian
@@ -108,10 +109,12 @@ class Eigensolver(abc.ABC):
 def eigenpairs(laplacian: Laplacian, values: np.ndarray, vectors: np.ndarray, converged: bool) -> Eigenpairs:
     """Sort pairs, fix each vector's sign, and measure their residuals."""
     order = np.argsort(values, kind="stable")
-    values, vectors = values[order], vectors[:, order]
+    if not np.array_equal(order, np.arange(len(values))):
+        values, vectors = values[order], vectors[:, order]
     # A sign is arbitrary; fixing it lets results of two solvers be compared by eye.
-    vectors = vectors * np.where(vectors.sum(axis=0) < 0, -1.0, 1.0)
-    residuals = np.linalg.norm(laplacian.matrix @ vectors - vectors * values, axis=0)
+    vectors = vectors * np.where(vectors.sum(axis=0, dtype=np.float64) < 0, -1.0, 1.0)
+    with workers() as pool:
+        residuals = TallBlocks(pool).subtract_scaled(times_block(laplacian.matrix, vectors), vectors, values)
     return Eigenpairs(values, vectors, residuals, converged)
 
 

@@ -1,32 +1,35 @@
-"""The default eigensolver: block LOBPCG, preconditioned by multigrid, started from the coarsest level."""
+"""The default eigensolver: block LOBPCG with a strong preconditioner, which also says where to start."""
 
 from __future__ import annotations
 
-import itertools
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
-from softseg._checks import check_count, check_positive
-from softseg._threads import row_blocks, workers
+from softseg._checks import check_count, check_instance, check_positive
+from softseg._threads import workers
 from softseg.eigen.base import Eigenpairs, Eigensolver, eigenpairs
-from softseg.eigen.multigrid import Hierarchy, Level, build_hierarchy, times_block
+from softseg.eigen.blocks import TallBlocks, columns, times_block
+from softseg.eigen.local_inverse import LocalInverse
+from softseg.eigen.preconditioner import Preconditioner, Prepared
+from softseg.eigen.problem import Problem
+from softseg.progress import tick
 
 if TYPE_CHECKING:
     from softseg.laplacian import Laplacian
 
 GUARD = 0.1  # share of vectors iterated beyond those asked for: the last wanted ones converge sooner
-# Coarse levels only start the next one: they stop at a larger tolerance and leave a few pairs behind.
+# Coarse problems only start the next one: they stop at a larger tolerance and leave a few pairs behind.
 COARSE_SLACK = 10
 COARSE_SPARE = 0.1
 # A converged pair is left alone until its residual has grown by this factor: others turn into it.
 UNSETTLED = 1.2
-# Rows of a piece of a tall block: BLAS is several times faster on pieces that fit the cache.
-BLOCK_ROWS = 1024
+SINGLE = 1e-7  # tolerance down to which single precision does: its rounding error
+# Directions of a basis whose squared length is below this, relative to the others, are rounding.
+DEPENDENT = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-10}
 
 
 @final
@@ -37,10 +40,14 @@ class LOBPCG(Eigensolver):
     Parameters
     ----------
     tol : float
-        A pair has converged when the estimated error of its eigenvalue is at most ``tol`` times the largest
-        wanted eigenvalue.
+        A pair has converged when the estimated error of its eigenvalue is at most ``tol`` times the
+        Laplacian's mean diagonal entry. Eigenvalues are smoothness per pixel, which the sparsification
+        weighs against a sparsity of order one per pixel: the larger a photo, the fewer digits of them matter.
+        Down to 1e-7 the iteration runs in single precision.
     max_iterations : int
         Most iterations on each level.
+    preconditioner : Preconditioner
+        Default `LocalInverse`.
 
     References
     ----------
@@ -57,166 +64,135 @@ class LOBPCG(Eigensolver):
     <Eigenpairs: 10 of 2000 pixels, converged>
     """
 
-    tol: float = 3e-4
+    tol: float = 1e-6
     max_iterations: int = 60
+    preconditioner: Preconditioner = field(default_factory=LocalInverse)
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
         check_count("max_iterations", self.max_iterations)
+        check_instance("preconditioner", self.preconditioner, Preconditioner)
 
     def _solve(self, laplacian: Laplacian, k: int, rng: np.random.Generator) -> Eigenpairs:
-        hierarchy = build_hierarchy(laplacian, rng)
+        prepared = self.preconditioner.prepare(laplacian, rng)
         m = k + max(5, round(GUARD * k))
-        coarsest, *finer = range(len(hierarchy.levels) - 1, -1, -1)
+        precision = np.float32 if self.tol >= SINGLE else np.float64
+        goal = self.tol * float(laplacian.matrix.diagonal().mean())
+        vectors = prepared.start(m, rng)
         with workers() as pool:
-            dense = TallBlocks(pool)
-            vectors = _solve_coarsest(hierarchy.levels[coarsest], m)
-            for depth in finer:
-                vectors = _filled_up(times_block(hierarchy.levels[depth].prolongation, vectors), m, rng)
-                values, vectors, converged = self._iterate(hierarchy, depth, vectors, k, dense)
+            for depth in reversed(range(len(prepared.problems))):
+                dense = TallBlocks(pool)
+                start = _full(prepared.problems[depth], vectors.astype(precision, copy=False), m, rng, dense)
+                values, vectors, converged = self._iterate(prepared, depth, start, k, goal, dense)
+                if depth > 0:
+                    vectors = times_block(prepared.problems[depth - 1].prolongation, vectors)
         return eigenpairs(laplacian, values[:k], vectors[:, :k], converged)
 
     def _iterate(
-        self, hierarchy: Hierarchy, depth: int, start: Float[np.ndarray, "n m"], k: int, dense: TallBlocks
+        self,
+        prepared: Prepared,
+        depth: int,
+        start: Float[np.ndarray, "n m"],
+        k: int,
+        goal: float,
+        dense: TallBlocks,
     ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, "n m"], bool]:
-        """Iterate on one level's eigenproblem ``L x = value M x`` until the first k pairs have converged.
+        """Iterate on one problem until the first k pairs have converged.
 
         With a residual r and the preconditioner T, ``r' T r`` estimates an eigenvalue's error closely: it
         weighs what is left of each frequency by what it does to the Rayleigh quotient.
         """
-        level = hierarchy.levels[depth]
+        problem = prepared.problems[depth]
         slack, spare = (1, 0) if depth == 0 else (COARSE_SLACK, round(COARSE_SPARE * k))
-        values, X = _start(level, start, dense)
+        values, X = _start(problem, start, dense)
         P = None
         settled = np.zeros(len(values))  # residual norms at which pairs were last found converged
         for iteration in range(self.max_iterations + 1):
-            stiff_X, mass_X = level.times(X), level.times_mass(X)
-            R = stiff_X - mass_X * values
-            norms = np.sqrt(dense.column_products(R, R))
-            checked = np.flatnonzero(norms > UNSETTLED * settled)
-            W = hierarchy.precondition(depth, R[:, checked]).astype(np.float64)
-            errors = dense.column_products(R[:, checked], W)
-            open_ = errors > slack * self.tol * float(np.abs(values[:k]).max())
+            tick()
+            R, mass_X = problem.times(X), problem.times_mass(X)
+            # Orthonormal up to rounding, which would build up if it were taken for granted.
+            corners = dense.gram_matrix([X], [R]), dense.gram_matrix([X], [mass_X])
+            norms = dense.subtract_scaled(R, mass_X, values)
+            checked = norms > UNSETTLED * settled
+            R = columns(R, checked)
+            W = prepared.precondition(depth, R).astype(X.dtype, copy=False)
+            errors = dense.column_products(R, W)
+            open_ = errors > slack * goal
             settled[checked] = np.where(open_, 0, norms[checked])
-            active = checked[open_]
-            converged = bool(np.count_nonzero(active < k) <= spare)
+            active = np.zeros(len(values), bool)
+            active[checked] = open_
+            converged = bool(np.count_nonzero(active[:k]) <= spare)
             if converged or iteration == self.max_iterations:
                 break
-            W = np.ascontiguousarray(W[:, open_])
-            W -= dense.product([X], dense.gram(mass_X, W))
-            others = [W] if P is None else [W, np.ascontiguousarray(P[:, active])]
-            values, X, P = _rayleigh_ritz(level, values, X, stiff_X, mass_X, others, dense)
+            others = [columns(W, open_)] if P is None else [columns(W, open_), columns(P, active)]
+            del R, W, mass_X
+            values, X, P = _rayleigh_ritz(problem, corners, X, others, dense)
         return values, X, converged
 
 
+def _full(
+    problem: Problem, block: Float[np.ndarray, "n found"], m: int, rng: np.random.Generator, dense: TallBlocks
+) -> Float[np.ndarray, "n m"]:
+    """Orthonormalise a block, and put noise in the place of what it lacks or has twice."""
+    block = _orthonormal(problem, block, dense)
+    if block.shape[1] == m:
+        return block
+    noise = rng.standard_normal((len(block), m - block.shape[1])).astype(block.dtype)
+    return _orthonormal(problem, np.hstack([block, noise]), dense)
+
+
+def _orthonormal(
+    problem: Problem, block: Float[np.ndarray, "n found"], dense: TallBlocks
+) -> Float[np.ndarray, "n r"]:
+    mass = dense.gram_matrix([block], [problem.times_mass(block)])
+    return dense.product([block], _orthonormalising(mass, DEPENDENT[block.dtype]))
+
+
 def _start(
-    level: Level, block: Float[np.ndarray, "n m"], dense: TallBlocks
+    problem: Problem, block: Float[np.ndarray, "n m"], dense: TallBlocks
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, "n m"]]:
-    """Return the Ritz values of a block's span and their vectors."""
-    T = _orthonormalising(dense.gram_matrix([block], [level.times_mass(block)]))
-    values, C = linalg.eigh(T.T @ dense.gram_matrix([block], [level.times(block)]) @ T)
-    return values, dense.product([block], T @ C)
+    """Return the Ritz values of an orthonormal block's span and their vectors."""
+    values, C = linalg.eigh(dense.gram_matrix([block], [problem.times(block)]))
+    return values, dense.product([block], C)
 
 
 def _rayleigh_ritz(
-    level: Level,
-    values: Float[np.ndarray, " m"],
+    problem: Problem,
+    corners: tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]],
     X: Float[np.ndarray, "n m"],
-    stiff_X: Float[np.ndarray, "n m"],
-    mass_X: Float[np.ndarray, "n m"],
     others: list[np.ndarray],
     dense: TallBlocks,
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, "n m"], Float[np.ndarray, "n m"]]:
     """Return the smallest Ritz values of [X, others], their vectors, and the part of those outside X.
 
-    That part is the step which LOBPCG keeps as its conjugate directions P.
+    That part is the step which LOBPCG keeps as its conjugate directions P. The corners are X's own stiffness
+    and mass matrices.
     """
-    m = len(values)
-    stiffness = _bordered(np.diag(values), stiff_X, others, [level.times(block) for block in others], dense)
-    mass = _bordered(np.eye(m), mass_X, others, [level.times_mass(block) for block in others], dense)
-    T = _orthonormalising(mass)
+    m = X.shape[1]
+    stiffness = _bordered(corners[0], X, others, [problem.times(block) for block in others], dense)
+    mass = _bordered(corners[1], X, others, [problem.times_mass(block) for block in others], dense)
+    T = _orthonormalising(mass, DEPENDENT[X.dtype])
     values, C = linalg.eigh(T.T @ stiffness @ T, subset_by_index=[0, m - 1])
     C = T @ C
     step = dense.product(others, C[m:])
-    return values, dense.product([X], C[:m]) + step, step
+    return values, dense.product([X], C[:m], step), step
 
 
 def _bordered(
     corner: Float[np.ndarray, "m m"],
-    product_X: Float[np.ndarray, "n m"],
+    X: Float[np.ndarray, "n m"],
     others: list[np.ndarray],
     products: list[np.ndarray],
     dense: TallBlocks,
 ) -> Float[np.ndarray, "s s"]:
     """Return the Gram matrix of [X, others] from that of X, which is known."""
-    border = np.hstack([dense.gram(product_X, block) for block in others])
+    border = np.hstack([dense.gram(X, product) for product in products])
     return np.block([[corner, border], [border.T, dense.gram_matrix(others, products)]])
 
 
-def _orthonormalising(mass: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s r"]:
+def _orthonormalising(mass: Float[np.ndarray, "s s"], dependent: float) -> Float[np.ndarray, "s r"]:
     """Return T with ``T' mass T = Id``, leaving out directions in which the basis is nearly dependent."""
     scale = 1 / np.sqrt(np.maximum(mass.diagonal(), np.finfo(float).tiny))
     eigenvalues, vectors = linalg.eigh(mass * scale * scale[:, None])
-    keep = eigenvalues > 1e-10
+    keep = eigenvalues > dependent
     return scale[:, None] * vectors[:, keep] / np.sqrt(eigenvalues[keep])
-
-
-def _solve_coarsest(level: Level, m: int) -> Float[np.ndarray, "n found"]:
-    """Solve the coarsest eigenproblem densely, for as many of the m vectors as it has."""
-    identity = np.eye(level.size)
-    last = min(m, level.size) - 1
-    return linalg.eigh(level.times(identity), level.times_mass(identity), subset_by_index=[0, last])[1]
-
-
-def _filled_up(
-    block: Float[np.ndarray, "n found"], m: int, rng: np.random.Generator
-) -> Float[np.ndarray, "n m"]:
-    """Add noise to the vectors of a small coarse level until there are m."""
-    return np.hstack([block, rng.standard_normal((len(block), m - block.shape[1]))])
-
-
-@final
-class TallBlocks:
-    """Products of tall blocks of vectors, by pieces of rows that fit a core's cache."""
-
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
-
-    def gram(
-        self, left: Float[np.ndarray, "n a"], right: Float[np.ndarray, "n b"]
-    ) -> Float[np.ndarray, "a b"]:
-        """Return ``left' right``."""
-        return sum(self._pool.map(lambda rows: left[rows].T @ right[rows], row_blocks(len(left), BLOCK_ROWS)))
-
-    def gram_matrix(self, basis: list[np.ndarray], products: list[np.ndarray]) -> Float[np.ndarray, "s s"]:
-        """Return the symmetric matrix of all ``basis[i]' products[j]``."""
-        sizes = [0, *np.cumsum([block.shape[1] for block in basis])]
-        spans = [slice(*ends) for ends in itertools.pairwise(sizes)]
-        matrix = np.zeros((sizes[-1], sizes[-1]))
-        for j, product in enumerate(products):
-            for i in range(j + 1):
-                matrix[spans[i], spans[j]] = self.gram(basis[i], product)
-                matrix[spans[j], spans[i]] = matrix[spans[i], spans[j]].T
-        return (matrix + matrix.T) / 2
-
-    def product(
-        self, blocks: list[np.ndarray], coefficients: Float[np.ndarray, "s b"]
-    ) -> Float[np.ndarray, "n b"]:
-        """Return ``[blocks] @ coefficients``."""
-        out = np.empty((len(blocks[0]), coefficients.shape[1]))
-        starts = np.cumsum([0, *(block.shape[1] for block in blocks)])
-
-        def multiply(rows: slice) -> None:
-            out[rows] = blocks[0][rows] @ coefficients[: starts[1]]
-            for block, start, stop in zip(blocks[1:], starts[1:], starts[2:], strict=False):
-                out[rows] += block[rows] @ coefficients[start:stop]
-
-        list(self._pool.map(multiply, row_blocks(len(out), BLOCK_ROWS)))
-        return out
-
-    def column_products(
-        self, left: Float[np.ndarray, "n b"], right: Float[np.ndarray, "n b"]
-    ) -> Float[np.ndarray, " b"]:
-        """Return the inner products of corresponding columns."""
-        pieces = row_blocks(len(left), BLOCK_ROWS)
-        return sum(self._pool.map(lambda rows: np.einsum("ij,ij->j", left[rows], right[rows]), pieces))

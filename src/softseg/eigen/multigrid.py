@@ -1,4 +1,4 @@
-"""A multigrid hierarchy of a Laplacian: a preconditioner, and coarse copies of the eigenproblem.
+"""Multigrid over a Laplacian: a preconditioner, and coarse copies of the eigenproblem.
 
 pyamg aggregates the *local* part of the Laplacian, shifted to be positive definite; the long-range links
 between superpixels, which may repel, never enter the hierarchy of matrices. They are carried along in
@@ -18,7 +18,10 @@ from jaxtyping import Float
 from scipy import linalg, sparse
 
 from softseg._rng import legacy_seed
-from softseg.eigen._kernels import chebyshev_step, csr_times_block, residual
+from softseg.eigen._kernels import chebyshev_step, residual
+from softseg.eigen.blocks import times_block
+from softseg.eigen.preconditioner import Preconditioner, Prepared
+from softseg.eigen.problem import LongLinks, Problem
 
 if TYPE_CHECKING:
     from softseg.laplacian import Laplacian
@@ -31,25 +34,18 @@ SMOOTHING_DEGREE = 4
 SMOOTHED_FRACTION = 1 / 16  # the smoother damps eigenvalues from this fraction of the largest one up
 
 
-def times_block(matrix: sparse.csr_array, block: Float[np.ndarray, "m c"]) -> Float[np.ndarray, "n c"]:
-    """Return ``matrix @ block`` for a block of vectors, on all cores, in the block's precision."""
-    out = np.empty((matrix.shape[0], block.shape[1]), block.dtype)
-    csr_times_block(matrix.indptr, matrix.indices, matrix.data, np.ascontiguousarray(block), out)
-    return out
-
-
 @final
-@dataclass(frozen=True, eq=False)
-class LongLinks:
-    """The part of the Laplacian beyond the local one, J C J': the same small graph C on every level."""
+@dataclass(frozen=True)
+class Multigrid(Preconditioner):
+    """One V-cycle over pyamg's smoothed aggregation of the Laplacian's local part; nested iteration.
 
-    rows: sparse.csr_array  # J (n, S): how this level's unknowns add up to the linked pixels' values
-    rows_transposed: sparse.csr_array
-    graph: sparse.csr_array  # C (S, S)
+    Needs less memory than `LocalInverse`, and no more than a few operations per pixel, but many more
+    iterations.
+    """
 
-    def add_product(self, block: Float[np.ndarray, "n c"], out: Float[np.ndarray, "n c"]) -> None:
-        """Add ``J C J' block`` to ``out``."""
-        out += times_block(self.rows, times_block(self.graph, times_block(self.rows_transposed, block)))
+    def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
+        """Aggregate the local part."""
+        return build_hierarchy(laplacian, rng)
 
 
 @final
@@ -57,38 +53,34 @@ class LongLinks:
 class Level:
     """One level: the Galerkin copy of the eigenproblem, and what the V-cycle needs."""
 
-    matrix: sparse.csr_array  # the finest level's whole Laplacian; P' (local part) P on the others
-    long_links: LongLinks | None  # None where the matrix holds them
-    mass: sparse.csr_array | None  # P'P; None for the identity of the finest level
+    problem: Problem  # its matrix holds the finest level's whole Laplacian; P' (local part) P on the others
     definite: sparse.csr_array  # the local part shifted to be positive definite, float32
     inverse_diagonal: Float[np.ndarray, " n"]  # of `definite`
     largest: float  # eigenvalue of D^-1 definite, an upper bound
-    prolongation: sparse.csr_array | None  # P, from the next coarser level; None on the coarsest
-    restriction: sparse.csr_array | None  # P'
-
-    @property
-    def size(self) -> int:
-        """Number of unknowns."""
-        return self.matrix.shape[0]
-
-    def times(self, block: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-        """Return this level's copy of the Laplacian times a block."""
-        product = times_block(self.matrix, block)
-        if self.long_links is not None:
-            self.long_links.add_product(block, product)
-        return product
-
-    def times_mass(self, block: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-        """Return the mass matrix times a block."""
-        return block if self.mass is None else times_block(self.mass, block)
+    restriction: sparse.csr_array | None  # P' of the problem's prolongation
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Hierarchy:
+class Hierarchy(Prepared):
     """The levels, finest first, and the V-cycle over them."""
 
     levels: tuple[Level, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All but the coarsest, which `start` solves densely."""
+        return tuple(level.problem for level in self.levels[:-1] or self.levels)
+
+    def start(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "n found"]:
+        """Return the coarsest problem's eigenvectors, on the next finer level."""
+        coarsest = self.levels[-1].problem
+        identity = np.eye(coarsest.size)
+        last = min(count, coarsest.size) - 1
+        vectors = linalg.eigh(
+            coarsest.times(identity), coarsest.times_mass(identity), subset_by_index=[0, last]
+        )[1]
+        return vectors if len(self.levels) == 1 else times_block(self.problems[-1].prolongation, vectors)
 
     @functools.cached_property
     def _coarsest_inverse(self) -> Float[np.ndarray, "n n"]:
@@ -106,7 +98,7 @@ class Hierarchy:
         block = _smooth(level, None, right)
         remainder = _residual(level.definite, block, right)
         correction = self.precondition(depth + 1, times_block(level.restriction, remainder))
-        block += times_block(level.prolongation, correction)
+        block += times_block(level.problem.prolongation, correction)
         return _smooth(level, block, right)
 
 
@@ -167,13 +159,15 @@ def _levels(
         prolongation = prolongations[depth] if depth < len(prolongations) else None
         levels.append(
             Level(
-                matrix=laplacian.matrix if finest else local,
-                long_links=None if finest else LongLinks(rows, _as_csr(rows.T), graph),
-                mass=None if finest else mass,
+                Problem(
+                    matrix=laplacian.matrix if finest else local,
+                    long_links=None if finest else LongLinks(rows, _as_csr(rows.T), graph),
+                    mass=None if finest else mass,
+                    prolongation=None if prolongation is None else prolongation.astype(np.float32),
+                ),
                 definite=definite,
                 inverse_diagonal=inverse_diagonal,
                 largest=_largest_eigenvalue(definite, inverse_diagonal, rng),
-                prolongation=None if prolongation is None else prolongation.astype(np.float32),
                 restriction=None if prolongation is None else _as_csr(prolongation.T).astype(np.float32),
             )
         )

@@ -1,0 +1,110 @@
+"""Algebra of tall blocks of vectors, by pieces of rows that fit a core's cache."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import sparse
+
+from softseg._threads import row_blocks
+from softseg.eigen._kernels import csr_times_block, take_columns
+
+BLOCK_BYTES = 2**21  # BLAS is several times faster on pieces of about this size than on all rows at once
+
+
+def times_block(matrix: sparse.csr_array, block: Float[np.ndarray, "m c"]) -> Float[np.ndarray, "n c"]:
+    """Return ``matrix @ block`` for a block of vectors, on all cores, in the block's precision."""
+    out = np.empty((matrix.shape[0], block.shape[1]), block.dtype)
+    csr_times_block(matrix.indptr, matrix.indices, matrix.data, np.ascontiguousarray(block), out)
+    return out
+
+
+def columns(block: Float[np.ndarray, "n m"], chosen: Bool[np.ndarray, " m"]) -> Float[np.ndarray, "n c"]:
+    """Return ``block[:, chosen]``; the block itself where that is all of it."""
+    if chosen.all():
+        return block
+    numbers = np.flatnonzero(chosen)
+    out = np.empty((len(block), len(numbers)), block.dtype)
+    take_columns(block, numbers, out)
+    return out
+
+
+@final
+class TallBlocks:
+    """Products of tall blocks, each piece in the blocks' precision, their sums in double."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    def gram(
+        self, left: Float[np.ndarray, "n a"], right: Float[np.ndarray, "n b"]
+    ) -> Float[np.ndarray, "a b"]:
+        """Return ``left' right``."""
+
+        def product(rows: slice) -> np.ndarray:
+            return (left[rows].T @ right[rows]).astype(np.float64)
+
+        return sum(self._pool.map(product, _pieces(left)))
+
+    def gram_matrix(self, basis: list[np.ndarray], products: list[np.ndarray]) -> Float[np.ndarray, "s s"]:
+        """Return the symmetric matrix of all ``basis[i]' products[j]``."""
+        sizes = [0, *np.cumsum([block.shape[1] for block in basis])]
+        spans = [slice(*ends) for ends in itertools.pairwise(sizes)]
+        matrix = np.zeros((sizes[-1], sizes[-1]))
+        for j, product in enumerate(products):
+            for i in range(j + 1):
+                matrix[spans[i], spans[j]] = self.gram(basis[i], product)
+                matrix[spans[j], spans[i]] = matrix[spans[i], spans[j]].T
+        return (matrix + matrix.T) / 2
+
+    def product(
+        self,
+        blocks: list[np.ndarray],
+        coefficients: Float[np.ndarray, "s b"],
+        addend: Float[np.ndarray, "n b"] | None = None,
+    ) -> Float[np.ndarray, "n b"]:
+        """Return ``[blocks] @ coefficients``, plus the addend, in the blocks' precision."""
+        coefficients = coefficients.astype(blocks[0].dtype)
+        out = np.empty((len(blocks[0]), coefficients.shape[1]), blocks[0].dtype)
+        starts = np.cumsum([0, *(block.shape[1] for block in blocks)])
+
+        def multiply(rows: slice) -> None:
+            np.matmul(blocks[0][rows], coefficients[: starts[1]], out=out[rows])
+            for block, start, stop in zip(blocks[1:], starts[1:], starts[2:], strict=False):
+                out[rows] += block[rows] @ coefficients[start:stop]
+            if addend is not None:
+                out[rows] += addend[rows]
+
+        list(self._pool.map(multiply, _pieces(out)))
+        return out
+
+    def subtract_scaled(
+        self, block: Float[np.ndarray, "n b"], other: Float[np.ndarray, "n b"], factors: np.ndarray
+    ) -> Float[np.ndarray, " b"]:
+        """Subtract ``other * factors`` from a block in place; return the norms of the columns left."""
+        factors = factors.astype(block.dtype)
+
+        def subtract(rows: slice) -> np.ndarray:
+            block[rows] -= other[rows] * factors
+            return np.einsum("ij,ij->j", block[rows], block[rows]).astype(np.float64)
+
+        return np.sqrt(sum(self._pool.map(subtract, _pieces(block))))
+
+    def column_products(
+        self, left: Float[np.ndarray, "n b"], right: Float[np.ndarray, "n b"]
+    ) -> Float[np.ndarray, " b"]:
+        """Return the inner products of corresponding columns."""
+
+        def product(rows: slice) -> np.ndarray:
+            return np.einsum("ij,ij->j", left[rows], right[rows]).astype(np.float64)
+
+        return sum(self._pool.map(product, _pieces(left)))
+
+
+def _pieces(block: Float[np.ndarray, "n b"]) -> list[slice]:
+    row_bytes = max(block.shape[1], 1) * block.itemsize
+    return row_blocks(len(block), max(BLOCK_BYTES // row_bytes, 1))

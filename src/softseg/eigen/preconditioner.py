@@ -1,0 +1,41 @@
+"""What LOBPCG needs besides the Laplacian: an approximate inverse, and vectors to start from."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from softseg.eigen.problem import Problem
+
+if TYPE_CHECKING:
+    from softseg.laplacian import Laplacian
+
+
+class Prepared(abc.ABC):
+    """A preconditioner set up for one Laplacian."""
+
+    problems: tuple[
+        Problem, ...
+    ]  # finest first; LOBPCG solves the last, prolongs, solves the one before, ...
+
+    @abc.abstractmethod
+    def start(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "n found"]:
+        """Return vectors to start from on the last problem, at most ``count``."""
+
+    @abc.abstractmethod
+    def precondition(self, depth: int, right: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
+        """Return ``T right``, with T near the inverse of problem ``depth``, symmetric and positive definite."""
+
+
+class Preconditioner(abc.ABC):
+    """How LOBPCG is preconditioned and started.
+
+    A new one is one class: parameters as fields of a frozen dataclass, and `prepare`.
+    """
+
+    @abc.abstractmethod
+    def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
+        """Set up for one Laplacian."""
