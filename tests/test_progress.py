@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from softseg.progress import Stages, reporter
+from softseg import progress
+from softseg.progress import Stages, reporter, tick
 
 
 def test_tells_each_beginning_and_the_end_and_times_the_stages() -> None:
@@ -69,3 +70,34 @@ def test_anything_else_is_refused() -> None:
         reporter("loudly"),  # type: ignore[arg-type]
     ):
         pass
+
+
+class TestTick:
+    def test_a_long_stage_is_told_of_again_but_not_too_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        calls: list[tuple[str, int, int]] = []
+        stages = Stages(("one", "two"), lambda *call: calls.append(call))
+        with stages.stage("one"):
+            tick()  # at once: nothing new to tell
+            monkeypatch.setattr(progress, "AGAIN", 0.0)
+            tick()
+        assert calls == [("one", 0, 2), ("one", 0, 2)]
+
+    def test_what_the_watcher_raises_stops_the_work_and_nobody_watches_afterwards(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(progress, "AGAIN", 0.0)
+        calls: list[str] = []
+
+        def watch(stage: str, done: int, total: int) -> None:
+            calls.append(stage)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+
+        stages = Stages(("one",), watch)
+        with pytest.raises(KeyboardInterrupt), stages.stage("one"):
+            tick()
+        tick()
+        assert calls == ["one", "one"]
+
+    def test_nobody_need_watch(self) -> None:
+        tick()

@@ -5,8 +5,24 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 
 Progress = Callable[[str, int, int], object]
+
+AGAIN = 0.5  # seconds between calls within a stage, at least
+
+_WATCHER: ContextVar[Callable[[], object] | None] = ContextVar("watcher", default=None)
+
+
+def tick() -> None:
+    """Say that the current stage goes on: the loops that take seconds call this once a turn.
+
+    Whoever watches the stage is told, and what they raise stops the work there. In a thread of its own, or
+    where nobody watches, it does nothing.
+    """
+    watcher = _WATCHER.get()
+    if watcher is not None:
+        watcher()
 
 
 class Stages:
@@ -18,27 +34,38 @@ class Stages:
         The stages to come.
     progress : callable, optional
         Called as ``progress(stage, done, total)`` when a stage begins, with how many of all stages are done,
-        and once more at the end with ``done == total``. What it raises stops the work.
+        again at a stage's `tick` if it is half a second later, and once more at the end with ``done == total``. What it raises
+        stops the work.
     """
 
     def __init__(self, names: Sequence[str], progress: Progress | None = None) -> None:
         self.timings: dict[str, float] = {}
         self._names = tuple(names)
         self._progress = progress
+        self._told = 0.0
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time the block as stage ``name``."""
         self._tell(name)
         begin = time.perf_counter()
-        yield
+        token = _WATCHER.set(lambda: self._tell_again(name))
+        try:
+            yield
+        finally:
+            _WATCHER.reset(token)
         self.timings[name] = time.perf_counter() - begin
         if len(self.timings) == len(self._names):
             self._tell(name)
 
     def _tell(self, name: str) -> None:
+        self._told = time.perf_counter()
         if self._progress is not None:
             self._progress(name, len(self.timings), len(self._names))
+
+    def _tell_again(self, name: str) -> None:
+        if time.perf_counter() - self._told > AGAIN:
+            self._tell(name)
 
 
 @contextlib.contextmanager

@@ -75,9 +75,9 @@ class Scene:
     @cached_property
     def features(self) -> Float[np.ndarray, "H W 3"]:
         """Semantic features in [0, 1], (H, W, 3)."""
-        from softseg.features import get, preprocess
+        from softseg.features import get
 
-        return _frozen(preprocess(get("default").extract(self.image), self.image))
+        return _frozen(get("default").preprocessed(self.image))
 
     @cached_property
     def superpixels(self) -> Int[np.ndarray, "H W"]:

@@ -12,15 +12,15 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float, Int
 
-from softseg._checks import check_count
+from softseg._checks import check_count, check_instance
 from softseg._rng import RNG, generator
 from softseg.affinity import Affinity, ColorAffinity, MattingAffinity, SemanticAffinity
 from softseg.eigen import LOBPCG, Eigenpairs, Eigensolver, ShiftInvert
-from softseg.features import FeatureExtractor, preprocess
+from softseg.features import FeatureExtractor
 from softseg.features import get as get_extractor
 from softseg.images import as_features, as_image, as_labels, shrink
 from softseg.laplacian import Laplacian
-from softseg.progress import Stages, reporter
+from softseg.progress import Stages, reporter, tick
 from softseg.scene import Scene
 from softseg.sparsify import (
     PixelBlocks,
@@ -33,9 +33,9 @@ from softseg.sparsify import (
     relaxed,
 )
 from softseg.sparsify.constrained_stage import SAMPLE
-from softseg.upsampling import upsample
+from softseg.upsampling import carried_up
 
-WORKING_PIXELS = 320 * 240
+WORKING_PIXELS = 640 * 480
 AFFINITY = MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()
 
 
@@ -171,7 +171,7 @@ def segment(
         How many superpixels SLIC aims at.
     working_pixels : int, optional
         Photos of more pixels are shrunk to about this many for all stages, and the layers carried up to full
-        size by local affine colour models. Default that of the settings: 320 * 240.
+        size by local affine colour models and finished there. Default that of the settings: 640 * 480.
     rng : None, int or numpy.random.Generator
         None means a fixed seed: the same input gives the same bits on one machine.
     settings : Settings, optional
@@ -207,10 +207,12 @@ def segment(
     >>> segment(image, n_layers=2)
     <SoftSegmentation: 2 layers of 30x20 pixels>
     """
-    settings = DEFAULT if settings is None else _instance("settings", settings, Settings)
-    affinity = AFFINITY if affinity is None else _instance("affinity", affinity, Affinity)
+    settings = DEFAULT if settings is None else check_instance("settings", settings, Settings)
+    affinity = AFFINITY if affinity is None else check_instance("affinity", affinity, Affinity)
     eigensolver = (
-        settings.eigensolver if eigensolver is None else _instance("eigensolver", eigensolver, Eigensolver)
+        settings.eigensolver
+        if eigensolver is None
+        else check_instance("eigensolver", eigensolver, Eigensolver)
     )
     for name, count in (("n_eigenvectors", n_eigenvectors), ("n_initial", n_initial), ("n_layers", n_layers)):
         check_count(name, count)
@@ -237,8 +239,17 @@ def segment(
             initial = constrained(pairs, clusters, sample=settings.sample, rng=rng)
             grouped = group(initial, scene.features, n_layers, rng)
         with stages.stage("relaxed"):
-            published = relaxed(grouped, laplacian, scene.image, settings.preconditioner)
-            alphas = _carried_up(published, working, photo)
+            if working is photo:
+                published = relaxed(grouped, laplacian, photo, settings.preconditioner)
+                alphas = project_to_simplex(published).astype(np.float32)
+            else:
+                alphas = carried_up(
+                    grouped,
+                    working,
+                    photo,
+                    settings.preconditioner,
+                    progress=lambda *_: tick(),
+                )
     if alphas.shape[2] < n_layers:
         warnings.warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out", stacklevel=2)
     return SoftSegmentation(photo, alphas, scene, laplacian, pairs, initial, stages.timings)
@@ -265,7 +276,7 @@ def _scene_maker(
     if isinstance(features, FeatureExtractor):
         extractor = features
         check_count("n_superpixels", n_superpixels)
-        return lambda: Scene(working, preprocess(extractor.extract(working), working), labels, n_superpixels)
+        return lambda: Scene(working, extractor.preprocessed(working), labels, n_superpixels)
     as_features(features, photo.shape[:2])  # against the photo, whose size the caller knows
     scene = Scene(working, as_features(features, working.shape[:2]), labels, n_superpixels)
     return lambda: scene
@@ -277,18 +288,6 @@ def _resampled(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, labels.shape, strict=True)
     )
     return labels[np.ix_(rows, columns)]
-
-
-def _carried_up(published: np.ndarray, working: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    if working is not photo:
-        published = upsample(project_to_simplex(published), working, photo)
-    return project_to_simplex(published).astype(np.float32)
-
-
-def _instance(name: str, value: Any, expected: type) -> Any:
-    if not isinstance(value, expected):
-        raise TypeError(f"{name}: expected an instance of {expected.__name__}, got {type(value).__name__}")
-    return value
 
 
 def spectral_matting(
@@ -341,7 +340,9 @@ def spectral_matting(
     check_count("n_eigenvectors", n_eigenvectors)
     check_count("n_layers", n_layers)
     eigensolver = (
-        DEFAULT.eigensolver if eigensolver is None else _instance("eigensolver", eigensolver, Eigensolver)
+        DEFAULT.eigensolver
+        if eigensolver is None
+        else check_instance("eigensolver", eigensolver, Eigensolver)
     )
     generator(rng)
     scene = Scene(image)

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable
 
+import numba
 import numpy as np
 import pytest
 
@@ -117,10 +118,33 @@ def test_default_is_the_preconditioned_one(rng: np.random.Generator, scene: Scen
 
 
 def test_pixel_blocks_solve_each_pixel_exactly(rng: np.random.Generator) -> None:
-    diagonal, right = rng.uniform(0.5, 200, (1500, 4)), rng.normal(size=(1500, 4))
-    solved = PixelBlocks().apply(diagonal, right)
-    blocks = 100 * np.ones((4, 4)) + np.einsum("pk,kl->pkl", diagonal, np.eye(4))
-    np.testing.assert_allclose(np.einsum("pkl,pl->pk", blocks, solved), right, atol=1e-11)
+    diagonal, right = rng.uniform(0.5, 200, (4, 5000)), rng.normal(size=(4, 5000))
+    solved = np.empty_like(right)
+    inner = PixelBlocks().apply(diagonal, right, solved)
+    blocks = 100 * np.ones((4, 4)) + np.einsum("kp,kl->pkl", diagonal, np.eye(4))
+    np.testing.assert_allclose(np.einsum("pkl,lp->kp", blocks, solved), right, atol=1e-11)
+    assert inner == pytest.approx(np.vdot(right, solved))
+
+
+def test_unpreconditioned_leaves_the_right_hand_side(rng: np.random.Generator) -> None:
+    diagonal, right = rng.uniform(0.5, 200, (4, 5000)), rng.normal(size=(4, 5000))
+    out = np.empty_like(right)
+    assert Unpreconditioned().apply(diagonal, right, out) == pytest.approx(np.vdot(right, right))
+    np.testing.assert_array_equal(out, right)
+
+
+def test_bits_do_not_depend_on_the_number_of_threads(
+    rng: np.random.Generator, make_scene: Callable[..., Scene]
+) -> None:
+    scene = make_scene(60, 80)  # several chunks of pixels
+    laplacian, grouped = AFFINITY.laplacian(scene), soft_layers(rng, 60, 80, 3)
+    several = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        alone = relaxed(grouped, laplacian, scene.image)
+    finally:
+        numba.set_num_threads(several)
+    np.testing.assert_array_equal(alone, relaxed(grouped, laplacian, scene.image))
 
 
 def test_layers_as_floats_of_single_precision_are_worked_on_in_double(

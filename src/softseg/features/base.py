@@ -17,7 +17,8 @@ class FeatureExtractor(ABC):
 
     - accept any photo of at least 3x3 pixels, square or not, and return features of exactly its size;
     - return finite numbers, and the same ones each time;
-    - describe a photo of one colour by the same numbers everywhere;
+    - describe a photo of one colour by the same numbers everywhere, unless it is a given network that pads
+      with zeros or adds positions;
     - import heavy packages such as torch inside its methods, not at the top of its file.
 
     Features are *raw*: of any number of channels and not normalised, but with their useful range within
@@ -52,3 +53,35 @@ class FeatureExtractor(ABC):
         array of float32, shape (H, W, C)
             Any number of channels C >= 1.
         """
+
+    def preprocessed(
+        self, image: Float64[np.ndarray, "H W 3"], n_components: int = 3
+    ) -> Float32[np.ndarray, "H W {n_components}"]:
+        """Return the few channels that the affinities compare.
+
+        That is :meth:`extract`, then :func:`softseg.features.preprocess`. Whoever needs preprocessed features
+        asks for them here, so that nothing is preprocessed twice: an extractor that has them already (kept on
+        disk, say) overrides this method.
+
+        Parameters
+        ----------
+        image : array of float64, shape (H, W, 3)
+            RGB in [0, 1].
+        n_components : int
+            Channels wanted.
+
+        Returns
+        -------
+        array of float32, shape (H, W, n_components)
+            In [0, 1].
+        """
+        from softseg.features.preprocessing import preprocess
+
+        return preprocess(self.extract(image), image, n_components)
+
+    def fingerprint(self) -> str:
+        """Return what the features depend on beside the photo: equal fingerprints, equal features.
+
+        The repr, unless there is more to an extractor, such as a file whose content may change.
+        """
+        return repr(self)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import correlate1d
 
-from softseg._threads import single_threaded_blas
 from softseg.images import as_image
-from softseg.sparsify._kernels import relaxed_product, solve_pixel_blocks
+from softseg.progress import tick
+from softseg.sparsify.grid import Stencil, _kernels
 
 if TYPE_CHECKING:
     from softseg.laplacian import Laplacian
@@ -33,42 +34,59 @@ SMOOTHER_CENTER = 0.2605
 
 
 class Preconditioner(abc.ABC):
-    """How the relaxed stage's conjugate gradients are preconditioned."""
+    """How the relaxed stage's conjugate gradients are preconditioned, and where they start."""
+
+    extrapolates: bool
+    """Whether a solve starts from where the last two suggest that it ends, not from where the last ended."""
 
     @abc.abstractmethod
     def apply(
-        self, diagonal: Float[np.ndarray, "N K"], right: Float[np.ndarray, "N K"]
-    ) -> Float[np.ndarray, "N K"]:
-        """Return an approximate solution; ``diagonal`` is the system's without its coupling of the layers."""
+        self,
+        diagonal: Float[np.ndarray, "K N"],
+        right: Float[np.ndarray, "K N"],
+        out: Float[np.ndarray, "K N"],
+    ) -> float:
+        """Write an approximate solution to ``out``; return its inner product with ``right``.
+
+        ``diagonal`` is the system's without its coupling of the layers.
+        """
 
 
 @final
 @dataclass(frozen=True)
 class PixelBlocks(Preconditioner):
-    """Solve each pixel's K equations exactly, neighbours held at zero: six times fewer iterations."""
+    """Solve each pixel's K equations exactly, neighbours held at zero: ten times fewer iterations."""
+
+    extrapolates = True
 
     def apply(
-        self, diagonal: Float[np.ndarray, "N K"], right: Float[np.ndarray, "N K"]
-    ) -> Float[np.ndarray, "N K"]:
-        """Return each pixel's block solve."""
-        out = np.empty_like(right)
-        solve_pixel_blocks(1 / diagonal, CONSTRAINT, right, out)
-        return out
+        self,
+        diagonal: Float[np.ndarray, "K N"],
+        right: Float[np.ndarray, "K N"],
+        out: Float[np.ndarray, "K N"],
+    ) -> float:
+        """Write each pixel's block solve."""
+        return _kernels.solve_pixel_blocks(diagonal, CONSTRAINT, right, out)
 
 
 @final
 @dataclass(frozen=True)
 class Unpreconditioned(Preconditioner):
-    """Plain conjugate gradients: the published iteration."""
+    """Plain conjugate gradients, each solve from the last alphas: the published iteration."""
+
+    extrapolates = False
 
     def apply(
-        self, diagonal: Float[np.ndarray, "N K"], right: Float[np.ndarray, "N K"]
-    ) -> Float[np.ndarray, "N K"]:
-        """Return the right-hand side."""
-        return right.copy()
+        self,
+        diagonal: Float[np.ndarray, "K N"],
+        right: Float[np.ndarray, "K N"],
+        out: Float[np.ndarray, "K N"],
+    ) -> float:
+        """Write the right-hand side."""
+        np.copyto(out, right)
+        return _kernels.inner(right, right)
 
 
-@single_threaded_blas()
 def relaxed(
     grouped: Float[np.ndarray, "H W K"],
     laplacian: Laplacian,
@@ -118,24 +136,78 @@ def relaxed(
     True
     """
     image = as_image(image)
-    height, width, layers = grouped.shape
+    height, width, _ = grouped.shape
     if image.shape[:2] != (height, width):
         raise ValueError(f"image: expected the layers' size {(height, width)}, got {image.shape[:2]}")
     if laplacian.shape != (height, width):
         raise ValueError(f"laplacian: expected the layers' size {(height, width)}, got {laplacian.shape}")
+    return relaxed_on(Stencil.of(laplacian), grouped, image, preconditioner)
+
+
+def relaxed_on(
+    stencil: Stencil,
+    grouped: Float[np.ndarray, "H W K"],
+    image: Float[np.ndarray, "H W 3"],
+    preconditioner: Preconditioner | None = None,
+) -> Float[np.ndarray, "H W K"]:
+    """Return what `relaxed` returns, for a Laplacian that is a stencil already."""
     preconditioner = PixelBlocks() if preconditioner is None else preconditioner
-    target = snapped(grouped.astype(np.float64)).reshape(-1, layers)
-    exponent = (GAMMA + np.minimum(image_gradient(image), 0.1)).reshape(-1, 1) - 2
-    alphas = target
+    height, width, layers = grouped.shape
+    target = np.ascontiguousarray(snapped(grouped.astype(np.float64)).reshape(-1, layers).T)
+    exponent = (GAMMA + np.minimum(image_gradient(image), 0.1)).ravel() - 2
+    alphas, before, change = stencil.padded(target), target.copy(), np.zeros_like(target)
+    diagonal, right = np.empty_like(target), np.empty_like(target)
+    gradients = _ConjugateGradients(stencil, layers, preconditioner)
     for _ in range(ITERATIONS):
-        to_one = np.maximum(np.abs(1 - alphas), SMALLEST) ** exponent
-        to_zero = np.maximum(np.abs(alphas), SMALLEST) ** exponent
-        right = to_one + target + CONSTRAINT
-        alphas = _solve(laplacian, to_one + to_zero + 1, right, alphas, CG_ITERATIONS, preconditioner)
-    alphas = _solve(
-        laplacian, np.ones_like(alphas), alphas + CONSTRAINT, alphas, LAST_CG_ITERATIONS, preconditioner
-    )
-    return alphas.reshape(grouped.shape)
+        tick()
+        _kernels.reweight(
+            alphas, stencil.pad, target, exponent, SMALLEST, CONSTRAINT, stencil.diagonal, diagonal, right
+        )
+        if preconditioner.extrapolates:
+            _kernels.extrapolate(alphas, stencil.pad, before, change)
+        gradients.solve(diagonal, right, alphas, CG_ITERATIONS)
+    diagonal[:] = stencil.diagonal + 1
+    right = stencil.inside(alphas) + CONSTRAINT
+    gradients.solve(diagonal, right, alphas, LAST_CG_ITERATIONS)
+    return np.ascontiguousarray(stencil.inside(alphas).T).reshape(height, width, layers)
+
+
+class _ConjugateGradients:
+    """Conjugate gradients on all layers as one vector; the working memory is kept from solve to solve."""
+
+    def __init__(self, stencil: Stencil, layers: int, preconditioner: Preconditioner) -> None:
+        self._stencil = stencil
+        self._preconditioner = preconditioner
+        self._product = np.empty((layers, stencil.diagonal.size))
+        self._direction = stencil.padded(self._product)
+
+    def solve(
+        self,
+        diagonal: Float[np.ndarray, "K N"],
+        right: Float[np.ndarray, "K N"],
+        alphas: Float[np.ndarray, "K P"],
+        iterations: int,
+    ) -> None:
+        """Move alphas to the solution of ``(Id x L + 100 * 1 1' x Id + weights) alphas = right``.
+
+        ``diagonal`` holds L's and the weights; ``right`` is used up: it becomes the remainder.
+        """
+        times = partial(self._stencil.multiply, diagonal, CONSTRAINT)
+        pad, direction, product, remainder = self._stencil.pad, self._direction, self._product, right
+        goal = CG_TOLERANCE * np.sqrt(_kernels.inner(right, right))
+        times(alphas, product)
+        square = _kernels.subtract(product, remainder)
+        direction[:] = 0
+        before = 1.0
+        for _ in range(iterations):
+            if np.sqrt(square) <= goal:
+                break
+            step = product  # the same memory: it is used before the next product
+            inner = self._preconditioner.apply(diagonal, remainder, step)
+            _kernels.turn(direction, pad, step, inner / before)
+            length = inner / times(direction, product)
+            square = _kernels.advance(alphas, direction, pad, remainder, product, length)
+            before = inner
 
 
 def snapped(alphas: Float[np.ndarray, "H W K"]) -> Float[np.ndarray, "H W K"]:
@@ -180,39 +252,3 @@ def image_gradient(image: Float[np.ndarray, "H W C"]) -> Float[np.ndarray, "H W"
         slope = correlate1d(slope, smoother, axis=across, mode="nearest")
         squares += (slope**2).sum(axis=2)
     return np.sqrt(squares)
-
-
-def _solve(
-    laplacian: Laplacian,
-    weights: Float[np.ndarray, "N K"],
-    right: Float[np.ndarray, "N K"],
-    start: Float[np.ndarray, "N K"],
-    iterations: int,
-    preconditioner: Preconditioner,
-) -> Float[np.ndarray, "N K"]:
-    """Conjugate gradients on ``(Id x L + 100 * 1 1' x Id + diag(weights)) alphas = right``."""
-    matrix = laplacian.matrix
-    diagonal = weights + matrix.diagonal()[:, None]
-
-    def times(block: np.ndarray) -> np.ndarray:
-        out = np.empty_like(block)
-        relaxed_product(matrix.indptr, matrix.indices, matrix.data, weights, CONSTRAINT, block, out)
-        return out
-
-    solution = start.copy()
-    remainder = right - times(solution)
-    goal = CG_TOLERANCE * np.linalg.norm(right)
-    direction = np.zeros_like(solution)
-    before = 1.0
-    for _ in range(iterations):
-        if np.linalg.norm(remainder) <= goal:
-            break
-        step = preconditioner.apply(diagonal, remainder)
-        inner = np.vdot(remainder, step)
-        direction = step + (inner / before) * direction
-        product = times(direction)
-        length = inner / np.vdot(direction, product)
-        solution += length * direction
-        remainder -= length * product
-        before = inner
-    return solution

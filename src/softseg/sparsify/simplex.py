@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from softseg.sparsify.grid._kernels import project_rows
+
 
 def project_to_simplex(alphas: Float[np.ndarray, "*pixels K"]) -> Float[np.ndarray, "*pixels K"]:
     """Project each pixel's alphas onto the simplex: each in [0, 1], summing to one.
@@ -30,10 +32,7 @@ def project_to_simplex(alphas: Float[np.ndarray, "*pixels K"]) -> Float[np.ndarr
     array([[1. , 0. ],
            [0.6, 0.4]])
     """
-    alphas = np.asarray(alphas, dtype=np.float64)
-    layers = alphas.shape[-1]
-    descending = np.sort(alphas, axis=-1)[..., ::-1]
-    # Shift all by what makes the positive ones sum to one; that is the largest shift over how many count.
-    shifts = (1 - np.cumsum(descending, axis=-1)) / np.arange(1, layers + 1)
-    positive = np.count_nonzero(descending + shifts > 0, axis=-1)[..., None]
-    return np.maximum(alphas + np.take_along_axis(shifts, positive - 1, axis=-1), 0)
+    rows = np.ascontiguousarray(alphas, dtype=np.float64).reshape(-1, alphas.shape[-1])
+    result = np.empty_like(rows)
+    project_rows(rows, result)
+    return result.reshape(alphas.shape)

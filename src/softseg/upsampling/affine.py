@@ -1,0 +1,84 @@
+"""Alphas of a shrunken photo carried up to the photo itself by local affine models of its colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from softseg.features import affine_coefficients
+from softseg.upsampling._kernels import evaluate_models
+
+WINDOW = 4  # pixels of the small photo, along a side, that share one affine model
+EPSILON = 1e-5  # ridge of the models, in squared colour units: the square of a faint contrast, 0.003
+
+
+def upsample(
+    alphas: Float[np.ndarray, "h w K"], small: Float[np.ndarray, "h w 3"], image: Float[np.ndarray, "H W 3"]
+) -> Float32[np.ndarray, "H W K"]:
+    """Carry alphas up to a larger photo so that their edges follow the photo's.
+
+    Around every pixel of the small photo each alpha is fitted as an affine function of colour; the
+    functions, interpolated, are evaluated at the large photo's colours.
+
+    Parameters
+    ----------
+    alphas : ndarray, shape (h, w, K)
+        Of the small photo.
+    small : ndarray, shape (h, w, 3)
+        The shrunken photo, float in [0, 1].
+    image : ndarray, shape (H, W, 3)
+        The photo.
+
+    Returns
+    -------
+    ndarray, shape (H, W, K)
+        Float32, not projected: they may leave [0, 1] a little.
+
+    References
+    ----------
+    He and Sun, "Fast Guided Filter", 2015 (joint upsampling by interpolated coefficients).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.upsampling import upsample
+    >>> image = np.zeros((12, 16, 3)); image[:, 9:] = 1        # the edge cuts through a small pixel
+    >>> small = image.reshape(6, 2, 8, 2, 3).mean(axis=(1, 3))
+    >>> alphas = upsample(small[:, :, :1], small, image)
+    >>> bool(np.allclose(alphas[:, :, 0], image[:, :, 0], atol=0.01))
+    True
+    """
+    height, width, _ = image.shape
+    return ColorModels.fitted(alphas, small).alphas(image, slice(0, height), slice(0, width))
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class ColorModels:
+    """Each layer's alpha as an affine function of colour, around every pixel of a small photo.
+
+    Attributes
+    ----------
+    coefficients : ndarray, shape (h, w, K, 4)
+        ``alpha = c[0] R + c[1] G + c[2] B + c[3]``.
+    """
+
+    coefficients: Float[np.ndarray, "h w K 4"]
+
+    @classmethod
+    def fitted(cls, alphas: Float[np.ndarray, "h w K"], small: Float[np.ndarray, "h w 3"]) -> ColorModels:
+        """Fit the alphas of a small photo, window by window."""
+        slopes, offsets = affine_coefficients(alphas, small, size=WINDOW, epsilon=EPSILON)
+        return cls(np.concatenate([slopes, offsets[..., None]], axis=3))
+
+    def alphas(
+        self, image: Float[np.ndarray, "H W 3"], rows: slice, columns: slice
+    ) -> Float32[np.ndarray, "H2 W2 K"]:
+        """Return the alphas of some rows and columns of a photo of any size, from its colours."""
+        window = image[rows, columns]
+        result = np.empty((*window.shape[:2], self.coefficients.shape[2]), np.float32)
+        evaluate_models(self.coefficients, window, rows.start, columns.start, image.shape[:2], result)
+        return result
