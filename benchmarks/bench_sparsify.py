@@ -8,6 +8,7 @@ import pytest
 from softseg import Laplacian, Scene
 from softseg.eigen import Eigenpairs
 from softseg.sparsify import PixelBlocks, Unpreconditioned, constrained, group, initial_clusters, relaxed
+from softseg.sparsify.constrained_stage import SAMPLE
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +27,32 @@ def test_initial_clusters(benchmark, scene: Scene) -> None:
     benchmark(initial_clusters, scene.features)
 
 
-def test_constrained(benchmark, exact_pairs: Eigenpairs, labels: np.ndarray) -> None:
-    layers = constrained(exact_pairs, labels)
+@pytest.mark.parametrize("sample", [SAMPLE, None], ids=["sample", "all pixels"])
+def test_constrained(
+    benchmark, scene: Scene, exact_pairs: Eigenpairs, labels: np.ndarray, sample: int | None
+) -> None:
+    layers = constrained(exact_pairs, labels, sample=sample)
     flat = layers.reshape(-1, layers.shape[2])
     outside = flat[:, :-1] - exact_pairs.vectors @ (exact_pairs.vectors.T @ flat[:, :-1])
     assert np.abs(outside).max() < 1e-8  # in the eigenvectors' span
     assert np.median(np.minimum(np.abs(flat), np.abs(1 - flat))) < 0.01  # sparse
-    benchmark.pedantic(constrained, (exact_pairs, labels), rounds=2)
+    published = constrained(exact_pairs, labels, sample=None)
+    groups = group(published, scene.features)
+    assert np.abs(by_overlap(layers, groups) - by_overlap(published, groups)).mean() < 0.02
+    benchmark.pedantic(constrained, (exact_pairs, labels), {"sample": sample}, rounds=2)
+
+
+def by_overlap(layers: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Add each layer to the group it overlaps most: grouping without its random k-means."""
+    owner = np.einsum("hwi,hwg->ig", layers, groups).argmax(axis=1)
+    return np.stack([layers[:, :, owner == g].sum(axis=2) for g in range(groups.shape[2])], axis=2)
+
+
+def test_group(benchmark, scene: Scene, exact_pairs: Eigenpairs, labels: np.ndarray) -> None:
+    layers = constrained(exact_pairs, labels)
+    grouped = group(layers, scene.features)
+    np.testing.assert_allclose(grouped.sum(axis=2), layers.sum(axis=2), atol=1e-12)
+    benchmark(group, layers, scene.features)
 
 
 @pytest.mark.parametrize("preconditioner", [PixelBlocks(), Unpreconditioned()], ids=repr)

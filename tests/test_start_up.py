@@ -50,9 +50,10 @@ def test_importing_takes_less_than_0_3_seconds() -> None:
     assert seconds("import softseg") - seconds("pass") < 0.3
 
 
-def test_segmenting_loads_no_torch_and_no_matplotlib() -> None:
+def test_segmenting_without_a_network_loads_no_torch_and_no_matplotlib() -> None:
     loaded = run(
-        "import sys; softseg.segment(image, **settings); print(*{'torch', 'matplotlib'} & set(sys.modules))",
+        "import sys; softseg.segment(image, 'low-level', **settings);"
+        " print(*{'torch', 'matplotlib'} & set(sys.modules))",
         with_photo=True,
     )
     assert loaded == ""
@@ -64,7 +65,7 @@ def test_a_second_process_compiles_nothing() -> None:
         from numba.core import event
         begin = time.perf_counter()
         with event.install_recorder("numba:compile") as compilations:
-            softseg.segment(image, **settings)
+            softseg.segment(image, "low-level", **settings)
         print(len(compilations.buffer), time.perf_counter() - begin)
     """
     run(code, with_photo=True)
@@ -77,7 +78,8 @@ def test_a_second_process_compiles_nothing() -> None:
 def test_two_threads_may_segment_at_once() -> None:
     # More than 1000 pixels, so that the eigensolver and the numba kernels of all stages take part. Equal up
     # to rounding, not in bits: OpenBLAS may ignore a thread limit that is not set in the main thread, and
-    # sums then round otherwise, by 2e-12 in the eigenvalues, which the constrained stage amplifies.
+    # sums then round otherwise: in single precision, that of the eigensolver, by 2e-8 in the eigenvalues,
+    # which the constrained stage amplifies.
     apart, untouched = run(
         """
         from concurrent.futures import ThreadPoolExecutor
@@ -94,5 +96,5 @@ def test_two_threads_may_segment_at_once() -> None:
         width=40,
         with_photo=True,
     ).split()
-    assert float(apart) < 1e-9
+    assert float(apart) < 1e-6
     assert untouched == "True"

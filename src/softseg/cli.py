@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import softseg
+from softseg.features.convert import command as convert_checkpoint
+from softseg.features.training.command import EXAMPLES as TRAINING_EXAMPLES
+from softseg.features.training.command import train_features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,9 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{_one_line(error.format_message())} (softseg --help shows the usage)", BAD_USAGE)  # type: ignore[attr-defined]
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except MemoryError:
-        return _fail("out of memory: try a smaller photo", FAILED)
-    except (OSError, TypeError, ValueError) as error:
+    except MemoryError as error:
+        return _fail(_one_line(str(error)) or "out of memory: try a smaller photo", FAILED)
+    except (ImportError, OSError, TypeError, ValueError) as error:
         return _fail(_one_line(str(error)), FAILED)
     return _fail("interrupted", INTERRUPTED) if code == INTERRUPTED else code
 
@@ -155,7 +158,7 @@ def segment(
     """Decompose a photo into soft layers.
 
     Writes one RGBA PNG per layer, contact_sheet.png (everything on one page) and layers.npz (the arrays).
-    Photos of more than 320 x 240 pixels are worked on at that size and their layers carried up.
+    Photos of more than 640 x 480 pixels are worked on at that size, and their layers carried up and finished.
     """
     from softseg.images import as_image
 
@@ -213,6 +216,10 @@ def _features(choice: str) -> str | np.ndarray:
             param_hint="'--features'",
         )
     return choice
+
+
+app.command("train-features", epilog=TRAINING_EXAMPLES)(train_features)
+app.command("convert-checkpoint")(convert_checkpoint)
 
 
 def _run(name: str, image: np.ndarray, folder: Path, quiet: bool, **options: Any) -> None:

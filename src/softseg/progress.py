@@ -34,8 +34,8 @@ class Stages:
         The stages to come.
     progress : callable, optional
         Called as ``progress(stage, done, total)`` when a stage begins, with how many of all stages are done,
-        again at a stage's `tick` if it is half a second later, and once more at the end with ``done == total``. What it raises
-        stops the work.
+        again at a stage's `tick` if it is half a second later, and once more at the end with
+        ``done == total``. What it raises stops the work.
     """
 
     def __init__(self, names: Sequence[str], progress: Progress | None = None) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from tests.eigen.eigensolver_case import EigensolverCase
 
 from softseg import Laplacian
-from softseg.eigen import LOBPCG
-from softseg.eigen.lobpcg import TallBlocks
+from softseg.eigen import LOBPCG, Multigrid
 
 
 class TestLOBPCG(EigensolverCase):
@@ -53,34 +50,20 @@ class TestLOBPCG(EigensolverCase):
         assert solver != LOBPCG(tol=0.25)
 
     def test_a_smaller_tolerance_is_met(self, laplacian: Laplacian) -> None:
-        pairs = LOBPCG(tol=1e-7, max_iterations=200).solve(laplacian, 12)
+        pairs = LOBPCG(tol=1e-9, max_iterations=200).solve(laplacian, 12)
         values = np.linalg.eigvalsh(laplacian.matrix.toarray())[:12]
-        # The error is estimated; allow ten times the tolerance.
+        # The error is estimated; allow for that.
         np.testing.assert_allclose(pairs.values, values, rtol=0, atol=1e-6 * values[-1])
 
 
-class TestTallBlocks:
-    """Products in pieces of 1024 rows equal those at once."""
+class TestLOBPCGWithMultigrid(EigensolverCase):
+    value_tolerance = TestLOBPCG.value_tolerance
+    vector_tolerance = TestLOBPCG.vector_tolerance
 
     @pytest.fixture
-    def dense(self) -> Iterator[TallBlocks]:
-        with ThreadPoolExecutor(2) as pool:
-            yield TallBlocks(pool)
+    def solver(self) -> LOBPCG:
+        return LOBPCG(preconditioner=Multigrid())
 
-    @pytest.fixture
-    def blocks(self, rng: np.random.Generator) -> list[np.ndarray]:
-        return [rng.normal(size=(2500, columns)) for columns in (4, 1, 3)]
-
-    def test_gram(self, dense: TallBlocks, blocks: list[np.ndarray]) -> None:
-        np.testing.assert_allclose(dense.gram(blocks[0], blocks[2]), blocks[0].T @ blocks[2], atol=1e-11)
-
-    def test_gram_matrix(self, dense: TallBlocks, blocks: list[np.ndarray]) -> None:
-        stacked = np.hstack(blocks)
-        matrix = dense.gram_matrix(blocks, [2 * block for block in blocks])
-        np.testing.assert_allclose(matrix, 2 * stacked.T @ stacked, atol=1e-11)
-        assert np.array_equal(matrix, matrix.T)
-
-    def test_product(self, dense: TallBlocks, blocks: list[np.ndarray], rng: np.random.Generator) -> None:
-        coefficients = rng.normal(size=(8, 5))
-        expected = np.hstack(blocks) @ coefficients
-        np.testing.assert_allclose(dense.product(blocks, coefficients), expected, atol=1e-12)
+    def test_compares_by_value(self, solver: LOBPCG) -> None:
+        assert solver == LOBPCG(preconditioner=Multigrid()) != LOBPCG()
+        assert hash(solver) == hash(LOBPCG(preconditioner=Multigrid()))

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy import sparse
+from tests.eigen.preconditioner_case import PreconditionerCase
 
 from softseg import ColorAffinity, Laplacian, MattingAffinity, Scene, SemanticAffinity
-from softseg.eigen.multigrid import Hierarchy, build_hierarchy, smoothed_random_vectors, times_block
+from softseg.eigen import Multigrid
+from softseg.eigen.multigrid import Hierarchy, build_hierarchy, smoothed_random_vectors
 
 
 @pytest.fixture
@@ -25,28 +26,18 @@ def hierarchy(request: pytest.FixtureRequest, laplacian: Laplacian, rng: np.rand
     return build_hierarchy(laplacian, rng)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("columns", [1, 7])
-def test_sparse_times_block(rng: np.random.Generator, dtype: type, columns: int) -> None:
-    matrix = sparse.random_array((700, 300), density=0.02, rng=rng, format="csr", dtype=dtype)
-    block = rng.normal(size=(300, columns)).astype(dtype)
-    product = times_block(matrix, block)
-    assert product.dtype == dtype
-    np.testing.assert_allclose(product, matrix @ block, atol=10 * np.finfo(dtype).eps)
-
-
-def test_sparse_times_a_block_in_another_memory_order(rng: np.random.Generator) -> None:
-    matrix = sparse.random_array((50, 30), density=0.2, rng=rng, format="csr")
-    block = rng.normal(size=(4, 30)).T
-    np.testing.assert_allclose(times_block(matrix, block), matrix @ block, atol=1e-14)
+class TestMultigrid(PreconditionerCase):
+    @pytest.fixture
+    def preconditioner(self) -> Multigrid:
+        return Multigrid()
 
 
 def test_coarse_levels_are_galerkin_copies_long_links_included(
     hierarchy: Hierarchy, laplacian: Laplacian
 ) -> None:
     assert len(hierarchy.levels) >= 2
-    prolongation = hierarchy.levels[0].prolongation.toarray().astype(np.float64)
-    coarse = hierarchy.levels[1]
+    prolongation = hierarchy.levels[0].problem.prolongation.toarray().astype(np.float64)
+    coarse = hierarchy.levels[1].problem
     identity = np.eye(coarse.size)
     stiffness = prolongation.T @ laplacian.matrix.toarray() @ prolongation
     # Prolongations are kept in single precision.
@@ -55,7 +46,7 @@ def test_coarse_levels_are_galerkin_copies_long_links_included(
 
 
 def test_the_finest_level_is_the_laplacian_itself(hierarchy: Hierarchy, laplacian: Laplacian) -> None:
-    finest, identity = hierarchy.levels[0], np.eye(31 * 42)
+    finest, identity = hierarchy.levels[0].problem, np.eye(31 * 42)
     np.testing.assert_array_equal(finest.times(identity), laplacian.matrix.toarray())
     assert finest.times_mass(identity) is identity
 
@@ -75,7 +66,7 @@ def test_same_rng_same_hierarchy_whatever_the_global_state(laplacian: Laplacian)
     for callers_seed in (1, 2):
         np.random.seed(callers_seed)  # noqa: NPY002
         built.append(build_hierarchy(laplacian, np.random.default_rng(0)).levels[0])
-    assert np.array_equal(built[0].prolongation.data, built[1].prolongation.data)
+    assert np.array_equal(built[0].problem.prolongation.data, built[1].problem.prolongation.data)
     assert built[0].largest == built[1].largest
 
 

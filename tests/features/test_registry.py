@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 import softseg.features
-from softseg.features import FeatureExtractor, LowLevelFeatures, extract, get, names, register, registry
+from softseg.features import (
+    CompactFeatures,
+    FeatureExtractor,
+    LowLevelFeatures,
+    extract,
+    get,
+    names,
+    register,
+    registry,
+)
 
 
 @dataclass(frozen=True)
@@ -26,9 +35,10 @@ def spare_registry(monkeypatch):
     monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
 
 
-def test_low_level_is_registered_and_the_default():
+def test_low_level_and_the_compact_network_are_registered():
     assert {"default", "low-level"} <= set(names())
-    assert get("low-level") == get("default") == LowLevelFeatures()
+    assert get("low-level") == LowLevelFeatures()
+    assert get("default") == get("compact") == CompactFeatures()
 
 
 @pytest.mark.usefixtures("spare_registry")

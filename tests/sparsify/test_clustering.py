@@ -104,6 +104,21 @@ def test_initial_clusters_are_at_most_the_distinct_features(rng: np.random.Gener
     assert len({(a, b) for a, b in zip(which.flat, labels.flat, strict=True)}) == distinct
 
 
+def test_a_large_photo_is_clustered_nearly_as_well_by_a_sample(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = rng.random((60, 80, 3)) ** 3
+    points = features.reshape(-1, 3)
+    whole = inertia(points, initial_clusters(features, 20).ravel())
+    monkeypatch.setattr("softseg.sparsify.clustering.SAMPLE", 1200)
+    labels = initial_clusters(features, 20)
+    assert is_numbered_without_gaps(labels)
+    assert labels.max() == 19
+    assert inertia(points, labels.ravel()) < 1.1 * whole
+    assert np.array_equal(labels, initial_clusters(features, 20, rng=0))
+    assert not np.array_equal(labels, initial_clusters(features, 20, rng=1))
+
+
 def test_initial_clusters_split_where_it_helps_most(rng: np.random.Generator) -> None:
     # A wide spread of few pixels and a narrow one of many: inertia, not area, decides.
     features = np.full((20, 30, 1), 0.5) + rng.normal(0, 0.001, (20, 30, 1))

@@ -147,11 +147,28 @@ def test_same_bits_each_time(pairs: Eigenpairs, labels: np.ndarray) -> None:
 def test_a_sample_of_the_pixels_comes_near_to_all_of_them(make_scene: Callable[..., Scene]) -> None:
     scene = make_scene(40, 53)
     pairs, labels = pairs_of(scene, 8), initial_clusters(scene.features, 4)
-    whole = constrained(pairs, labels, sample=None, iterations=1)
-    part = constrained(pairs, labels, sample=500, iterations=1)
-    assert 0 < abs(part - whole).mean() < 0.05  # a quarter of the pixels for 8 unknowns per layer
-    assert np.array_equal(part, constrained(pairs, labels, sample=500, iterations=1, rng=0))
-    assert not np.array_equal(part, constrained(pairs, labels, sample=500, iterations=1, rng=1))
+    # The first solve is over all pixels in any case.
+    once = [constrained(pairs, labels, sample=sample, iterations=1) for sample in (None, 500)]
+    np.testing.assert_allclose(*once, rtol=0, atol=1e-9)
+    whole = constrained(pairs, labels, sample=None, iterations=8)
+    part = constrained(pairs, labels, sample=500, iterations=8)
+    assert 0 < abs(part - whole).mean() < 0.02  # a quarter of the pixels for 8 unknowns per layer
+    np.testing.assert_allclose(part.sum(axis=2), 1, atol=1e-9)
+    assert np.array_equal(part, constrained(pairs, labels, sample=500, iterations=8, rng=0))
+    assert not np.array_equal(part, constrained(pairs, labels, sample=500, iterations=8, rng=1))
+
+
+@pytest.mark.parametrize("iterations", range(1, 13))
+def test_a_sample_takes_any_number_of_iterations(scene: Scene, iterations: int) -> None:
+    labels = np.where(np.arange(18) < 8, 0, 2) + np.zeros((13, 1), int)
+    labels[3, 3] = 1
+    layers = constrained(pairs_of(scene, 4), 3 * labels, iterations, sample=60)
+    assert 1 < layers.shape[2] <= 7
+    np.testing.assert_allclose(layers.sum(axis=2), 1, atol=1e-9)
+
+
+def test_one_cluster_is_opaque_on_a_sample(pairs: Eigenpairs) -> None:
+    np.testing.assert_allclose(constrained(pairs, np.zeros((13, 18), int), sample=60), 1, atol=1e-12)
 
 
 @pytest.mark.parametrize(

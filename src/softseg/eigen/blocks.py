@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import final
 
@@ -48,7 +51,7 @@ class TallBlocks:
         def product(rows: slice) -> np.ndarray:
             return (left[rows].T @ right[rows]).astype(np.float64)
 
-        return sum(self._pool.map(product, _pieces(left)))
+        return _sum(self._pool.map(product, _pieces(left)))
 
     def gram_matrix(self, basis: list[np.ndarray], products: list[np.ndarray]) -> Float[np.ndarray, "s s"]:
         """Return the symmetric matrix of all ``basis[i]' products[j]``."""
@@ -92,7 +95,7 @@ class TallBlocks:
             block[rows] -= other[rows] * factors
             return np.einsum("ij,ij->j", block[rows], block[rows]).astype(np.float64)
 
-        return np.sqrt(sum(self._pool.map(subtract, _pieces(block))))
+        return np.sqrt(_sum(self._pool.map(subtract, _pieces(block))))
 
     def column_products(
         self, left: Float[np.ndarray, "n b"], right: Float[np.ndarray, "n b"]
@@ -102,7 +105,11 @@ class TallBlocks:
         def product(rows: slice) -> np.ndarray:
             return np.einsum("ij,ij->j", left[rows], right[rows]).astype(np.float64)
 
-        return sum(self._pool.map(product, _pieces(left)))
+        return _sum(self._pool.map(product, _pieces(left)))
+
+
+def _sum(pieces: Iterable[np.ndarray]) -> np.ndarray:
+    return functools.reduce(operator.add, pieces)
 
 
 def _pieces(block: Float[np.ndarray, "n b"]) -> list[slice]:

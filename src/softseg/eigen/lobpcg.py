@@ -27,7 +27,8 @@ COARSE_SLACK = 10
 COARSE_SPARE = 0.1
 # A converged pair is left alone until its residual has grown by this factor: others turn into it.
 UNSETTLED = 1.2
-SINGLE = 1e-7  # tolerance down to which single precision does: its rounding error
+RELATIVE = 3e-3  # of the largest wanted eigenvalue: no error is larger, however small the eigenvalues
+SINGLE = 3e-7  # rounding errors of single precision, over the mean diagonal entry; double takes over below
 # Directions of a basis whose squared length is below this, relative to the others, are rounding.
 DEPENDENT = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-10}
 
@@ -43,7 +44,7 @@ class LOBPCG(Eigensolver):
         A pair has converged when the estimated error of its eigenvalue is at most ``tol`` times the
         Laplacian's mean diagonal entry. Eigenvalues are smoothness per pixel, which the sparsification
         weighs against a sparsity of order one per pixel: the larger a photo, the fewer digits of them matter.
-        Down to 1e-7 the iteration runs in single precision.
+        At least two digits of the largest wanted one are found all the same.
     max_iterations : int
         Most iterations on each level.
     preconditioner : Preconditioner
@@ -76,17 +77,21 @@ class LOBPCG(Eigensolver):
     def _solve(self, laplacian: Laplacian, k: int, rng: np.random.Generator) -> Eigenpairs:
         prepared = self.preconditioner.prepare(laplacian, rng)
         m = k + max(5, round(GUARD * k))
-        precision = np.float32 if self.tol >= SINGLE else np.float64
-        goal = self.tol * float(laplacian.matrix.diagonal().mean())
+        diagonal = float(laplacian.matrix.diagonal().mean())
+        goal = self.tol * diagonal
         vectors = prepared.start(m, rng)
         with workers() as pool:
+            dense = TallBlocks(pool)
             for depth in reversed(range(len(prepared.problems))):
-                dense = TallBlocks(pool)
-                start = _full(prepared.problems[depth], vectors.astype(precision, copy=False), m, rng, dense)
+                start = _full(prepared.problems[depth], vectors.astype(np.float32), m, rng, dense)
                 values, vectors, converged = self._iterate(prepared, depth, start, k, goal, dense)
                 if depth > 0:
                     vectors = times_block(prepared.problems[depth - 1].prolongation, vectors)
-        return eigenpairs(laplacian, values[:k], vectors[:, :k], converged)
+            if min(goal, RELATIVE * float(np.abs(values[:k]).max())) < SINGLE * diagonal:
+                start = _full(prepared.problems[0], vectors.astype(np.float64), m, rng, dense)
+                values, vectors, converged = self._iterate(prepared, 0, start, k, goal, dense)
+            wanted = _polished(np.ascontiguousarray(vectors[:, :k], dtype=np.float64), dense)
+        return eigenpairs(laplacian, values[:k], wanted, converged)
 
     def _iterate(
         self,
@@ -117,7 +122,7 @@ class LOBPCG(Eigensolver):
             R = columns(R, checked)
             W = prepared.precondition(depth, R).astype(X.dtype, copy=False)
             errors = dense.column_products(R, W)
-            open_ = errors > slack * goal
+            open_ = errors > slack * min(goal, RELATIVE * float(np.abs(values[:k]).max()))
             settled[checked] = np.where(open_, 0, norms[checked])
             active = np.zeros(len(values), bool)
             active[checked] = open_
@@ -154,6 +159,12 @@ def _start(
     """Return the Ritz values of an orthonormal block's span and their vectors."""
     values, C = linalg.eigh(dense.gram_matrix([block], [problem.times(block)]))
     return values, dense.product([block], C)
+
+
+def _polished(vectors: Float[np.ndarray, "n k"], dense: TallBlocks) -> Float[np.ndarray, "n k"]:
+    """Make vectors that are orthonormal up to rounding so in double precision, each moved as little as can be."""
+    overlap = dense.gram(vectors, vectors)
+    return dense.product([vectors], 1.5 * np.eye(len(overlap)) - 0.5 * overlap)  # Newton, for overlap^-1/2
 
 
 def _rayleigh_ritz(

@@ -47,17 +47,21 @@ class LocalInverse(Preconditioner):
             except np.linalg.LinAlgError:
                 shift *= RAISE
             else:
-                return _Factorized((Problem(laplacian.matrix),), factors)
+                return _Factorized(Problem(laplacian.matrix), factors)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class _Factorized(Prepared):
-    problems: tuple[Problem, ...]
+    problem: Problem
     factors: Factorization
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return (self.problem,)
+
     def start(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "n found"]:
-        block = rng.standard_normal((self.problems[0].size, count), dtype=np.float32)
+        block = rng.standard_normal((self.problem.size, count), dtype=np.float32)
         for _ in range(INVERSE_ITERATIONS):
             block = self.factors.solve(block)
             block /= max(block.max(), -block.min())

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 class Prepared(abc.ABC):
     """A preconditioner set up for one Laplacian."""
 
-    problems: tuple[
-        Problem, ...
-    ]  # finest first; LOBPCG solves the last, prolongs, solves the one before, ...
+    @property
+    @abc.abstractmethod
+    def problems(self) -> tuple[Problem, ...]:
+        """Finest first; LOBPCG solves the last, prolongs, solves the one before, and so on."""
 
     @abc.abstractmethod
     def start(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "n found"]:
@@ -27,7 +28,7 @@ class Prepared(abc.ABC):
 
     @abc.abstractmethod
     def precondition(self, depth: int, right: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-        """Return ``T right``, with T near the inverse of problem ``depth``, symmetric and positive definite."""
+        """Return ``T right``, T symmetric positive definite and near problem ``depth``'s inverse."""
 
 
 class Preconditioner(abc.ABC):

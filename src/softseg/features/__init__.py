@@ -6,8 +6,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["FeatureExtractor"],
+        "cached": ["CachedFeatures"],
+        "compact": ["CompactFeatures"],
+        "convert": ["convert_checkpoint"],
+        "deeplabv3": ["DeepLabV3Features"],
+        "dinov2": ["DINOv2Features"],
         "low_level": ["LowLevelFeatures"],
+        "module": ["ModuleFeatures"],
         "preprocessing": ["affine_coefficients", "guided_filter", "preprocess"],
         "registry": ["extract", "get", "names", "register"],
+        "sss": ["SSSFeatures"],
     },
 )

@@ -116,7 +116,11 @@ def extract(image: Any, name: str = "default") -> Float32[np.ndarray, "H W C"]:
     return get(name).extract(as_image(image))
 
 
-_LOW_LEVEL = "softseg.features.low_level:LowLevelFeatures"
+_COMPACT = "softseg.features.compact:CompactFeatures"
 
-register("default", _LOW_LEVEL)
-register("low-level", _LOW_LEVEL)
+register("default", _COMPACT)
+register("compact", _COMPACT)
+register("low-level", "softseg.features.low_level:LowLevelFeatures")
+register("sss", "softseg.features.sss:SSSFeatures")
+register("dinov2", "softseg.features.dinov2:DINOv2Features")
+register("deeplabv3", "softseg.features.deeplabv3:DeepLabV3Features")

@@ -25,37 +25,3 @@ def assign(points, means, labels):
                 if distance < best:
                     best = distance
                     labels[i] = k
-
-
-@parallel_kernel
-def relaxed_product(indptr, indices, data, diagonal, coupling, alphas, out):
-    """Out = (Id x L + coupling * 1 1' x Id + diag(diagonal)) alphas, for layers in columns (N, K)."""
-    n, layers = alphas.shape
-    for chunk in prange((n + ROWS - 1) // ROWS):
-        for i in range(chunk * ROWS, min((chunk + 1) * ROWS, n)):
-            total = 0.0
-            for k in range(layers):
-                total += alphas[i, k]
-            for k in range(layers):
-                out[i, k] = diagonal[i, k] * alphas[i, k] + coupling * total
-            for t in range(indptr[i], indptr[i + 1]):
-                weight = data[t]
-                j = indices[t]
-                for k in range(layers):
-                    out[i, k] += weight * alphas[j, k]
-
-
-@parallel_kernel
-def solve_pixel_blocks(inverse_diagonal, coupling, right, out):
-    """Solve (diag(d) + coupling * 1 1') x = r at each pixel by the Sherman-Morrison formula."""
-    n, layers = right.shape
-    for chunk in prange((n + ROWS - 1) // ROWS):
-        for i in range(chunk * ROWS, min((chunk + 1) * ROWS, n)):
-            trace = 0.0
-            total = 0.0
-            for k in range(layers):
-                trace += inverse_diagonal[i, k]
-                total += inverse_diagonal[i, k] * right[i, k]
-            shared = coupling * total / (1.0 + coupling * trace)
-            for k in range(layers):
-                out[i, k] = inverse_diagonal[i, k] * (right[i, k] - shared)

@@ -13,6 +13,7 @@ RESTARTS = 7
 LLOYD_STEPS = 100
 FIRST_CLUSTERS = 5
 REFINED_CLUSTERS = 12  # up to this many, all clusters are run again after every split
+SAMPLE = 16384  # pixels that are clustered of larger photos; the others join the nearest cluster
 SAME = 1e-10  # squared distance under which points in [0, 1]^C count as one
 
 
@@ -53,6 +54,9 @@ def initial_clusters(
 ) -> Int[np.ndarray, "H W"]:
     """Cluster pixels by their features, growing the number of clusters by the splits that help most.
 
+    Of more than 16384 pixels a random sample of that many is clustered, and every pixel joins the cluster
+    whose mean is nearest.
+
     Parameters
     ----------
     features : ndarray, shape (H, W, C)
@@ -60,7 +64,7 @@ def initial_clusters(
     n_clusters : int
         How many clusters; fewer come back if there are fewer distinct features.
     rng : None, int or numpy.random.Generator
-        For the seeds. None means a fixed seed.
+        For the sample and the seeds. None means a fixed seed.
 
     Returns
     -------
@@ -81,6 +85,18 @@ def initial_clusters(
     check_count("n_clusters", n_clusters)
     rng = generator(rng)
     points = np.ascontiguousarray(features.reshape(-1, features.shape[2]), dtype=np.float64)
+    if len(points) <= SAMPLE:
+        labels = _grown(points, n_clusters, rng)
+    else:
+        sample = points[rng.choice(len(points), SAMPLE, replace=False)]
+        labels = np.empty(len(points), np.int64)
+        assign(points, _means(sample, _grown(sample, n_clusters, rng)), labels)
+        labels = np.unique(labels, return_inverse=True)[1]
+    return labels.reshape(features.shape[:2])
+
+
+def _grown(points: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the points' clusters: a few by k-means, then more, split by split."""
     labels = kmeans(points, min(FIRST_CLUSTERS, n_clusters), rng)
     splits = [_split(points, labels, cluster, rng) for cluster in range(labels.max() + 1)]
     while len(splits) < n_clusters:
@@ -95,7 +111,7 @@ def initial_clusters(
         else:
             splits[best] = _split(points, labels, best, rng)
             splits.append(_split(points, labels, len(splits), rng))
-    return labels.reshape(features.shape[:2])
+    return labels
 
 
 def _split(

@@ -1,7 +1,7 @@
 """Constrained sparsification: layers in the eigenvectors' span that are 0 or 1 wherever they can be.
 
 Spectral Matting's sparse layers (Levin, Rav-Acha, Lischinski 2008, Section 5), started from a hard
-clustering. Reweighted least squares; each iteration's system of all layers is eliminated block by block.
+clustering. Reweighted least squares: over all pixels as published, or over as many as decide where it goes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from softseg._checks import check_count
 from softseg._rng import RNG, generator
 from softseg._threads import row_blocks, single_threaded_blas, workers
 from softseg.eigen.base import Eigenpairs
+from softseg.progress import tick
+from softseg.sparsify.reweighted import Pixels, solve_directly, solve_iteratively
 
-GAMMA = 0.8  # the sparsity norm's exponent
-WEIGHT = 0.3**GAMMA
-SMALLEST = 1e-10  # alphas this near to 0 or 1 count as this far from it
+BLOCK_ROWS = 4096  # pixels that a thread takes at a time
 FAINT = 0.1  # layers that nowhere exceed this are dropped
-SAMPLE = 32768  # pixels that the energy is summed over
-BLOCK_ROWS = 1024  # pixels weighted at a time: what fits a core's cache
+SAMPLE = 8192  # pixels that the energy is summed over once the first layers are dropped
+MANY = 8  # times as many until then
+THINNED = 4  # one in so many of the sample is enough for a preconditioner
 
 
 @single_threaded_blas()
@@ -50,7 +51,8 @@ def constrained(
         How many reweighted solves.
     sample : int or None
         Sum the energy over about this many pixels if there are more: the unknowns are only the eigenvectors'
-        coefficients, which a sample determines well. None: over all pixels, as published.
+        coefficients, which a sample determines well. The first quarter of the iterations, which decide where
+        the layers go, see all pixels or eight times as many. None: over all pixels, as published.
     rng : None, int or numpy.random.Generator
         For the sample. None means a fixed seed.
 
@@ -88,111 +90,99 @@ def constrained(
         )
     if labels.min() < 0:
         raise ValueError(f"labels: expected cluster numbers from 0 up, got {labels.min()}")
-    pixels, shares = _sampled(pairs.vectors, labels.ravel(), sample, generator(rng))
-    vectors = pairs.vectors[pixels]
-    layers = (labels.reshape(-1, 1)[pixels] == np.arange(labels.max() + 1)).astype(np.float64)
     drops = _drop_iterations(iterations)
     with workers() as pool:
-        for iteration in range(1, iterations + 1):
-            coefficients = _reweighted_solve(vectors, pairs.values, shares, layers, pool)
-            layers = _layers(vectors, coefficients)
+        if sample is None or labels.size <= sample:
+            first, pixels = 1, Pixels(pairs.vectors, np.ones(labels.size))
+            layers = (labels.reshape(-1, 1) == np.arange(labels.max() + 1)).astype(np.float64)
+        else:
+            first = min(drops[0], iterations) + 1
+            many, few, few_shares = _sampled(pairs.vectors, labels.ravel(), sample, generator(rng))
+            coefficients = _projected(pairs.vectors, labels.ravel(), pool)
+            fewer = few[::THINNED], THINNED * few_shares[::THINNED]
+            for _ in range(2, first):
+                tick()
+                coefficients = solve_iteratively(many, *fewer, pairs.values, coefficients, pool)
+            if first <= iterations:
+                coefficients = coefficients[:, _visible(many.layers(coefficients))]
+            pixels = many.at(few, few_shares)
+            layers = pixels.layers(coefficients)
+        for iteration in range(first, iterations + 1):
+            tick()
+            coefficients = solve_directly(pixels, pairs.values, layers, pool)
+            layers = pixels.layers(coefficients)
             if iteration in drops and iteration < iterations:
                 visible = _visible(layers)
                 layers, coefficients = layers[:, visible], coefficients[:, visible]
-    return _layers(pairs.vectors, coefficients).reshape(height, width, -1)
+        return _everywhere(pairs.vectors, coefficients, pool).reshape(height, width, -1)
 
 
 def _sampled(
     vectors: Float[np.ndarray, "N k"],
     labels: Int[np.ndarray, " N"],
-    sample: int | None,
+    sample: int,
     rng: np.random.Generator,
-) -> tuple[np.ndarray | slice, Float[np.ndarray, " n"]]:
-    """Choose pixels, and how many each stands for.
+) -> tuple[Pixels, Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """Choose many pixels, the positions of a few among them, and how many of all each of these stands for.
 
     A third of the chances are even; a third are the same for every cluster, so that small ones stay well
     sampled; a third follow the eigenvectors' leverage: some live on a few pixels, and a sample without
     those would leave their coefficients free.
     """
-    if sample is None or len(labels) <= sample:
-        return slice(None), np.ones(len(labels))
-    check_count("sample", sample)
     area = np.bincount(labels)
     leverage = np.einsum("ij,ij->i", vectors, vectors)
     even, clustered = 1 / len(labels), 1 / (np.count_nonzero(area) * area[labels])
-    chances = np.minimum(sample / 3 * (even + clustered + leverage / leverage.sum()), 1)
-    # Systematic sampling: a pixel for each whole number that the running sum passes, spread over the raster.
+    odds = (even + clustered + leverage / leverage.sum()) / 3
+    chances = np.minimum(MANY * sample * odds, 1) if MANY * sample < len(labels) else np.ones(len(labels))
+    chosen = _systematic(chances, rng)
+    many = Pixels(vectors[chosen], 1 / chances[chosen])
+    few_chances = np.minimum(sample * odds[chosen], 1)
+    few = _systematic(few_chances * many.shares, rng)
+    return many, few, 1 / few_chances[few]
+
+
+def _systematic(chances: Float[np.ndarray, " n"], rng: np.random.Generator) -> Int[np.ndarray, " m"]:
+    """Draw a position for each whole number that the running sum passes: they spread over the raster."""
     passed = np.floor(np.cumsum(chances) + rng.random())
-    chosen = np.flatnonzero(np.diff(passed, prepend=0))
-    return chosen, 1 / chances[chosen]
+    return np.flatnonzero(np.diff(passed, prepend=0))
 
 
-def _layers(
-    vectors: Float[np.ndarray, "n k"], coefficients: Float[np.ndarray, "k1 K"]
-) -> Float[np.ndarray, "n K"]:
-    """Return ``E y_k + c_k``; the constants, in the last row, are 0 but for the layer that closes the sum."""
-    return vectors @ coefficients[:-1] + coefficients[-1]
+def _projected(
+    vectors: Float[np.ndarray, "N k"], labels: Int[np.ndarray, " N"], pool: ThreadPoolExecutor
+) -> Float[np.ndarray, "k1 K"]:
+    """Return the coefficients of the hard clusters' projection onto the eigenvectors.
+
+    That is the first reweighted solve over all pixels: every alpha is 0 or 1, and all weights are the same.
+    """
+    clusters = np.arange(labels.max() + 1)
+
+    def block(rows: slice) -> np.ndarray:
+        return vectors[rows].T @ (labels[rows, None] == clusters).astype(np.float64)
+
+    projected = np.sum(list(pool.map(block, row_blocks(len(labels), BLOCK_ROWS))), axis=0)
+    projected[:, -1] -= projected.sum(axis=1)  # of one minus the others
+    return np.vstack([projected, clusters == clusters[-1]])
 
 
-def _drop_iterations(iterations: int) -> set[int]:
+def _everywhere(
+    vectors: Float[np.ndarray, "N k"], coefficients: Float[np.ndarray, "k1 K"], pool: ThreadPoolExecutor
+) -> Float[np.ndarray, "N K"]:
+    """Return the layers at all pixels."""
+    layers = np.empty((len(vectors), coefficients.shape[1]))
+
+    def block(rows: slice) -> None:
+        np.matmul(vectors[rows], coefficients[:-1], out=layers[rows])
+        layers[rows] += coefficients[-1]
+
+    list(pool.map(block, row_blocks(len(vectors), BLOCK_ROWS)))
+    return layers
+
+
+def _drop_iterations(iterations: int) -> tuple[int, int, int]:
     quarter = math.ceil(iterations / 4)
-    return {quarter + 1, 2 * quarter + 1, 3 * quarter + 1}
+    return quarter + 1, 2 * quarter + 1, 3 * quarter + 1
 
 
 def _visible(layers: Float[np.ndarray, "n K"]) -> np.ndarray:
     peaks = np.abs(layers).max(axis=0)
     return peaks > min(FAINT, 0.999 * float(peaks.max()))
-
-
-def _reweighted_solve(
-    vectors: Float[np.ndarray, "n k"],
-    values: Float[np.ndarray, " k"],
-    shares: Float[np.ndarray, " n"],
-    layers: Float[np.ndarray, "n K"],
-    pool: ThreadPoolExecutor,
-) -> Float[np.ndarray, "k1 K"]:
-    """Weight by the current layers, solve the quadratic energy, and return the new layers' coefficients.
-
-    The last layer is one minus the others. With ``s`` the sum of the others' coefficients, the equations
-    ``A_k y_k + A_K s = b_k`` give ``(Id + sum_k A_k^-1 A_K) s = sum_k A_k^-1 b_k``, and then each ``y_k``.
-    """
-    k = len(values)
-    coefficients = np.zeros((k + 1, layers.shape[1]))
-    coefficients[k, -1] = 1
-    to_one, to_zero = shares * _weights(1 - layers.T), shares * _weights(layers.T)
-
-    def normal_equations(layer: int) -> tuple[np.ndarray, np.ndarray]:
-        gram = np.diag(values) + _weighted_gram(vectors, to_one[layer] + to_zero[layer])
-        return gram, (to_one[layer] + to_zero[-1]) @ vectors
-
-    def eliminate(equations: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        gram, right = equations
-        return np.linalg.solve(gram, np.column_stack([last, right]))
-
-    *others, (last, _) = pool.map(normal_equations, range(layers.shape[1]))
-    if others:
-        solved = np.stack(list(pool.map(eliminate, others)))  # A_k^-1 [A_K, b_k]
-        summed = solved.sum(axis=0)
-        total = np.linalg.solve(np.eye(k) + summed[:, :-1], summed[:, -1])
-        coefficients[:k, :-1] = (solved[:, :, -1] - solved[:, :, :-1] @ total).T
-        coefficients[:k, -1] = -coefficients[:k, :-1].sum(axis=1)
-    return coefficients
-
-
-def _weighted_gram(
-    vectors: Float[np.ndarray, "n k"], weights: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, "k k"]:
-    """Return ``E' diag(w) E``.
-
-    In float64: weights run up to 1e12, and rounding them would change which layers survive.
-    """
-    gram = np.zeros((vectors.shape[1], vectors.shape[1]))
-    root = np.sqrt(weights)
-    for rows in row_blocks(len(vectors), BLOCK_ROWS):
-        weighted = vectors[rows] * root[rows, None]
-        gram += weighted.T @ weighted
-    return gram
-
-
-def _weights(distance: np.ndarray) -> np.ndarray:
-    return WEIGHT * np.maximum(np.abs(distance), SMALLEST) ** (GAMMA - 2)

@@ -25,14 +25,15 @@ class Factorization:
 
     fronts: Int[np.ndarray, "fronts 9"]
     grid: tuple[int, int, int]  # height, width, reach
-    offsets: Int[np.ndarray, "fronts1 2"]  # where each front's parts begin in the two arrays below
+    offsets: Int[np.ndarray, "ends 2"]  # where each front's parts begin in the two arrays below
     inverses: Float32[np.ndarray, " a"]  # A_EE^-1 of every front
     couplings: Float32[np.ndarray, " b"]  # A_EE^-1 A_EB
 
     def solve(self, right: Float[np.ndarray, "N m"]) -> Float32[np.ndarray, "N m"]:
         """Return the inverse times a block of vectors, a share of the columns on each core."""
-        block = np.empty(right.shape, np.float32)
-        bounds = np.linspace(0, block.shape[1], cores() + 1).astype(int)
+        block = np.empty((right.shape[0], right.shape[1]), np.float32)
+        n_columns = right.shape[1]
+        bounds = [n_columns * core // cores() for core in range(cores() + 1)]
 
         def sweep(first: int, last: int) -> None:
             if last > first:
@@ -49,7 +50,7 @@ class Factorization:
                 )
 
         with workers() as pool:
-            list(pool.map(sweep, bounds[:-1], bounds[1:]))
+            list(pool.map(sweep, bounds, bounds[1:]))
         return block
 
 

@@ -1,0 +1,119 @@
+"""Features kept on disk, preprocessed, so that a photo goes through a network only once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+import softseg
+from softseg._checks import check_count
+from softseg.features.base import FeatureExtractor
+from softseg.layers._whole import whole_files
+
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class CachedFeatures(FeatureExtractor):
+    """An extractor whose preprocessed features are kept in a folder.
+
+    They are kept preprocessed, 3 channels instead of perhaps 128: :meth:`preprocessed` looks in the folder,
+    :meth:`extract` always computes.
+
+    Parameters
+    ----------
+    extractor : FeatureExtractor
+        What computes the features.
+    folder : str or path
+        Made if need be. One file for each photo, extractor, number of channels and version of softseg; what
+        the extractor depends on beside the photo is its ``fingerprint()``. Nothing is ever deleted.
+
+    Notes
+    -----
+    Files are written whole, so that several processes can share the folder. One that cannot be read or is
+    damaged (it has checksums) is computed anew.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from softseg.features import LowLevelFeatures
+    >>> from softseg.features.cached import CachedFeatures
+    >>> photo = np.random.default_rng(0).random((20, 30, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     extractor = CachedFeatures(LowLevelFeatures(), folder)
+    ...     computed = extractor.preprocessed(photo)
+    ...     read = extractor.preprocessed(photo)
+    >>> np.array_equal(computed, read)
+    True
+    """
+
+    extractor: FeatureExtractor
+    folder: str | os.PathLike[str]
+
+    def extract(self, image: Float64[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W C"]:
+        """Return the extractor's raw features, computed each time.
+
+        Parameters
+        ----------
+        image : array of float64, shape (H, W, 3)
+            RGB in [0, 1].
+
+        Returns
+        -------
+        array of float32, shape (H, W, C)
+        """
+        return self.extractor.extract(image)
+
+    def preprocessed(
+        self, image: Float64[np.ndarray, "H W 3"], n_components: int = 3
+    ) -> Float32[np.ndarray, "H W {n_components}"]:
+        """Return the extractor's preprocessed features, from the folder if they are there.
+
+        Parameters
+        ----------
+        image : array of float64, shape (H, W, 3)
+            RGB in [0, 1].
+        n_components : int
+            Channels wanted.
+
+        Returns
+        -------
+        array of float32, shape (H, W, n_components)
+            In [0, 1].
+        """
+        check_count("n_components", n_components)
+        path = self._path(image, n_components)
+        features = _read(path, (*image.shape[:2], n_components))
+        if features is None:
+            features = self.extractor.preprocessed(image, n_components)
+            with whole_files(path.parent) as scratch:
+                np.savez_compressed(scratch / path.name, features=features)
+        return features
+
+    def fingerprint(self) -> str:
+        """Return that of the extractor: where its features are kept changes nothing."""
+        return self.extractor.fingerprint()
+
+    def _path(self, image: Float64[np.ndarray, "H W 3"], n_components: int) -> Path:
+        about = f"{softseg.__version__} {self.extractor.fingerprint()} {n_components} {image.shape}"
+        digest = hashlib.sha256(about.encode())
+        digest.update(np.ascontiguousarray(image).data)
+        return Path(self.folder) / f"{digest.hexdigest()}.npz"
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return the features in a file, or None if there is no such file or not such features in it."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            features = arrays["features"]
+    except _UNREADABLE:
+        return None
+    return features if features.shape == shape and features.dtype == np.float32 else None

@@ -1,0 +1,121 @@
+"""Features of DeepLab-v3, a network for semantic segmentation, as torchvision has it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from softseg.features._inference import as_features, checked_device, described
+from softseg.features.base import FeatureExtractor
+from softseg.features.module import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    at_full_size,
+    normalized_batch,
+    size_in_cells,
+)
+
+_STRIDE = 16  # that of the coarsest of the models
+_SIDE = 520  # the shorter one of the photos that the published weights were trained on
+
+
+@dataclass(frozen=True)
+class DeepLabV3Features(FeatureExtractor):
+    """The last 256 channels before DeepLab-v3's classes, brought to the photo's size along its edges.
+
+    Needs ``pip install softseg[torchvision]``. The weights are fetched at first use by torchvision, into
+    torch's cache.
+
+    Parameters
+    ----------
+    model : str
+        ``"deeplabv3_resnet50"``, ``"deeplabv3_resnet101"`` or ``"deeplabv3_mobilenet_v3_large"``.
+    device : str
+        Where torch computes, such as ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    ImportError
+        When features are extracted: if torchvision is not installed.
+    OSError
+        When features are extracted: if the weights are not in the cache and cannot be fetched.
+    ValueError
+        If there is no such model; when features are extracted: if the device cannot be used.
+
+    Warns
+    -----
+    UserWarning
+        If memory does not suffice for the whole photo, so that it is described in overlapping tiles.
+
+    Notes
+    -----
+    Source: Chen et al., Rethinking Atrous Convolution for Semantic Image Segmentation, 2017; weights trained
+    on COCO photos with the 20 classes of Pascal VOC.
+
+    The photo is resized to about 520 * 520 pixels, the scale of the training. The network pads with zeros: a
+    photo of one colour does not give one vector.
+
+    Examples
+    --------
+    >>> from softseg.features.deeplabv3 import DeepLabV3Features
+    >>> DeepLabV3Features()
+    DeepLabV3Features(model='deeplabv3_resnet50', device='cpu')
+    """
+
+    model: str = "deeplabv3_resnet50"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.model not in _MODELS:
+            raise ValueError(f"model: expected one of {', '.join(_MODELS)}, got {self.model!r}")
+
+    def extract(self, image: Float64[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W 256"]:
+        """Return the channels described above.
+
+        Parameters
+        ----------
+        image : array of float64, shape (H, W, 3)
+            RGB in [0, 1].
+
+        Returns
+        -------
+        array of float32, shape (H, W, 256)
+        """
+        import torch
+
+        place = checked_device(self.device)
+        network = _network(self.model, self.device)
+
+        def describe(part: Float64[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w 256"]:
+            size = size_in_cells(part.shape, _STRIDE, _SIDE)
+            batch = normalized_batch(part, size, IMAGENET_MEAN, IMAGENET_STD, place)
+            with torch.inference_mode():
+                maps = network.backbone(batch)["out"]
+                for layer in list(network.classifier)[:-1]:  # the last one gives the classes
+                    maps = layer(maps)
+            return at_full_size(as_features(maps), part)
+
+        return described(describe, image)
+
+
+_MODELS = ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large")
+
+
+@functools.lru_cache(maxsize=2)
+def _network(model: str, device: str) -> Any:
+    try:
+        from torchvision.models import get_model
+    except ImportError as error:
+        raise ImportError("DeepLabV3Features needs torchvision: pip install softseg[torchvision]") from error
+    place = checked_device(device)
+    try:
+        network = get_model(model, weights="DEFAULT")
+    except OSError as error:
+        raise OSError(
+            f"model: the weights of {model} are not in torch's cache and cannot be fetched; are you offline?"
+        ) from error
+    return network.to(place).eval().requires_grad_(False)
