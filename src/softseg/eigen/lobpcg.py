@@ -105,7 +105,8 @@ class LOBPCG(Eigensolver):
         """Iterate on one problem until the first k pairs have converged.
 
         With a residual r and the preconditioner T, ``r' T r`` estimates an eigenvalue's error closely: it
-        weighs what is left of each frequency by what it does to the Rayleigh quotient.
+        weighs what is left of each frequency by what it does to the Rayleigh quotient. T's shift makes it
+        too small, by at most the factor that is put back.
         """
         problem = prepared.problems[depth]
         slack, spare = (1, 0) if depth == 0 else (COARSE_SLACK, round(COARSE_SPARE * k))
@@ -121,8 +122,9 @@ class LOBPCG(Eigensolver):
             checked = norms > UNSETTLED * settled
             R = columns(R, checked)
             W = prepared.precondition(depth, R).astype(X.dtype, copy=False)
-            errors = dense.column_products(R, W)
-            open_ = errors > slack * min(goal, RELATIVE * float(np.abs(values[:k]).max()))
+            largest = float(np.abs(values[:k]).max())
+            errors = dense.column_products(R, W) * (1 + prepared.shift / largest)
+            open_ = errors > slack * min(goal, RELATIVE * largest)
             settled[checked] = np.where(open_, 0, norms[checked])
             active = np.zeros(len(values), bool)
             active[checked] = open_
@@ -164,7 +166,8 @@ def _start(
 def _polished(vectors: Float[np.ndarray, "n k"], dense: TallBlocks) -> Float[np.ndarray, "n k"]:
     """Make vectors that are orthonormal up to rounding so in double precision, each moved as little as can be."""
     overlap = dense.gram(vectors, vectors)
-    return dense.product([vectors], 1.5 * np.eye(len(overlap)) - 0.5 * overlap)  # Newton, for overlap^-1/2
+    half = 1.5 * np.eye(len(overlap)) - 0.5 * overlap  # overlap^-1/2 to first order
+    return dense.product([vectors], half)
 
 
 def _rayleigh_ritz(

@@ -47,7 +47,7 @@ class LocalInverse(Preconditioner):
             except np.linalg.LinAlgError:
                 shift *= RAISE
             else:
-                return _Factorized(Problem(laplacian.matrix), factors)
+                return _Factorized(Problem(laplacian.matrix), factors, shift)
 
 
 @final
@@ -55,6 +55,7 @@ class LocalInverse(Preconditioner):
 class _Factorized(Prepared):
     problem: Problem
     factors: Factorization
+    shift: float
 
     @property
     def problems(self) -> tuple[Problem, ...]:

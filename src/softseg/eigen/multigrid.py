@@ -66,6 +66,7 @@ class Hierarchy(Prepared):
     """The levels, finest first, and the V-cycle over them."""
 
     levels: tuple[Level, ...]
+    shift: float
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -129,7 +130,7 @@ def build_hierarchy(laplacian: Laplacian, rng: np.random.Generator) -> Hierarchy
         blocks = COARSEST // near_null.shape[1]  # pyamg counts aggregates
         levels = pyamg.smoothed_aggregation_solver(definite, B=near_null, max_coarse=blocks).levels
     prolongations = _without_empty_columns([_as_csr(level.P) for level in levels[:-1]])
-    return Hierarchy(_levels(laplacian, prolongations, shift, rng))
+    return Hierarchy(_levels(laplacian, prolongations, shift, rng), shift)
 
 
 def _without_empty_columns(prolongations: list[sparse.csr_array]) -> list[sparse.csr_array]:

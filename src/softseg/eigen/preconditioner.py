@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Prepared(abc.ABC):
     """A preconditioner set up for one Laplacian."""
 
+    shift: float  # what T's own matrix has beyond the problem's, on the whole diagonal
+
     @property
     @abc.abstractmethod
     def problems(self) -> tuple[Problem, ...]:
