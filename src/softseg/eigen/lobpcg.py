@@ -164,7 +164,7 @@ def _start(
 
 
 def _polished(vectors: Float[np.ndarray, "n k"], dense: TallBlocks) -> Float[np.ndarray, "n k"]:
-    """Make vectors that are orthonormal up to rounding so in double precision, each moved as little as can be."""
+    """Make vectors orthonormal in double precision that are so in single; each moves as little as can be."""
     overlap = dense.gram(vectors, vectors)
     half = 1.5 * np.eye(len(overlap)) - 0.5 * overlap  # overlap^-1/2 to first order
     return dense.product([vectors], half)

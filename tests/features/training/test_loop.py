@@ -104,10 +104,13 @@ def test_a_resumed_run_is_the_same(photos, tmp_path):
 
 def test_a_longer_schedule_can_be_resumed(photos, tmp_path):
     train(TINY, photos, tmp_path, network=toy())
-    longer = replace(TINY, steps=12)
+    longer = replace(TINY, steps=12, weight_decay=0.5)
     train(longer, photos, tmp_path, network=toy(), resume=True)
     assert TrainingConfig.read(tmp_path / "config.json") == longer
     assert (tmp_path / "log.csv").read_text().splitlines()[-1].startswith("12,")
+    continued = Trainer(longer, photos, network=toy())
+    continued.restore(tmp_path / "checkpoint.pt")
+    assert [group["weight_decay"] for group in continued.optimizer.param_groups] == [0.5, 0.0]
 
 
 def test_does_not_begin_over_a_run(photos, tmp_path):

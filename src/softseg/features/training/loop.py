@@ -54,8 +54,8 @@ def train(
         A folder for what comes of it: ``weights.safetensors``, ``config.json``, ``log.csv`` (step, mean loss
         since the last row, validation AUC, minutes since the start or resumption), ``checkpoint.pt``.
     resume : bool
-        Continue from the folder's checkpoint. The configuration may differ from the one it was begun with in
-        what a run can change on its way, such as ``steps``.
+        Continue from the folder's checkpoint. The configuration may be another one than before, with other
+        ``steps`` or rates, say, as long as network, loss and optimizer are the same.
     device : str
         Where torch computes, such as ``"cpu"`` or ``"cuda"``.
     network : nn.Module, optional
@@ -124,6 +124,7 @@ class Trainer:
         self.average = copy.deepcopy(self.network).eval()
         self.optimizer = _optimizer(self.network, self.loss, config)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.decays = [group["weight_decay"] for group in self.optimizer.param_groups]
         self.step = 0
         self.photos = data.load(config.folders, Path(photos))
 
@@ -223,6 +224,8 @@ class Trainer:
         try:
             for name in _RESTORED:
                 getattr(self, name).load_state_dict(state[name])
+            for group, decay in zip(self.optimizer.param_groups, self.decays, strict=True):
+                group["weight_decay"] = decay  # the configuration's, as the rates are
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(
                 f"{path}: no checkpoint of a run with this network, loss and optimizer"
