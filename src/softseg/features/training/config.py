@@ -146,7 +146,7 @@ class TrainingConfig:
             raise ValueError(f"{os.fspath(path)}: expected a training configuration: {error}") from error
 
 
-#: How the network that softseg is shipped with is trained, given photos.
+#: A recipe for the network that softseg is shipped with; docs/model-card.md has the runs that trained it.
 COMPACT = TrainingConfig(
     network="compact",
     loss="compact",
@@ -156,13 +156,14 @@ COMPACT = TrainingConfig(
     learning_rate=2e-3,
     weight_decay=0.05,
     max_gradient=5.0,
-    steps=8000,
+    steps=10_000,
     batch=4,
     accumulate=2,
     crop=(192, 288),
-    zoom=(0.6, 1.4),
-    jitter=0.3,
-    paste=0.2,
+    zoom=(0.5, 1.6),
+    jitter=0.5,
+    exchange=0.3,
+    paste=0.4,
     average=0.999,
 )
 
