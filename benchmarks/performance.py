@@ -48,7 +48,7 @@ TARGETS = {
 }
 COMPARED = (320, 240)  # with the exact path, which takes minutes at four times the pixels
 MOST_DIFFERENCE = 0.02  # of alphas from the exact path's, mean
-EIGENVALUE_ERROR = 1e-6  # over the mean diagonal: the default eigensolver's tolerance
+EIGENVALUE_ERROR = 3e-6  # over the mean diagonal: the default tolerance is 1e-6, of an estimate
 REPEATS = 3  # the fastest counts; the largest photos run once
 LARGE = 1_000_000  # pixels
 GRAIN = 0.01  # standard deviation, of a full range of 1

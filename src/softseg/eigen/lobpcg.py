@@ -91,7 +91,8 @@ class LOBPCG(Eigensolver):
                 start = _full(prepared.problems[0], vectors.astype(np.float64), m, rng, dense)
                 values, vectors, converged = self._iterate(prepared, 0, start, k, goal, dense)
             wanted = _polished(np.ascontiguousarray(vectors[:, :k], dtype=np.float64), dense)
-        return eigenpairs(laplacian, values[:k], wanted, converged)
+            quotients = dense.column_products(wanted, prepared.problems[0].times(wanted))
+        return eigenpairs(laplacian, quotients, wanted, converged)
 
     def _iterate(
         self,
