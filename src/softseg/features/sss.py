@@ -125,7 +125,11 @@ def _network(checkpoint: str, changed: int, device: str, batch_statistics: bool)
     from softseg.features._sss_network import SSSNetwork
 
     place = checked_device(device)
-    weights = load_weights(checkpoint, NETWORK)
+    # Training leaves weights in half precision.
+    weights = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in load_weights(checkpoint, NETWORK).items()
+    }
     try:
         with torch.device("meta"):
             network = SSSNetwork(width=len(weights["conv1.conv.weight"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import math
 from dataclasses import replace
@@ -12,7 +13,9 @@ import torch
 from torch import nn
 
 from softseg.features import CompactFeatures
-from softseg.features.training import COMPACT, Folder, TrainingConfig, train
+from softseg.features._sss_network import SSSNetwork
+from softseg.features.sss import SSSFeatures
+from softseg.features.training import COMPACT, PUBLISHED, Folder, TrainingConfig, train
 from softseg.features.training.loop import Trainer, at_points, learning_rate_factor
 
 TINY = replace(
@@ -65,6 +68,20 @@ def test_200_steps_overfit_ten_photos(photos):
     assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:20])
     assert before < 0.6
     assert trainer.validate() > 0.85
+
+
+def test_the_papers_network_by_the_papers_recipe(photos, tmp_path):
+    torch.manual_seed(0)
+    network = SSSNetwork(width=4)  # of 64
+    before = copy.deepcopy(network.state_dict())
+    small = replace(PUBLISHED, n_points=30, steps=2, batch=2, accumulate=2, crop=(32, 48))
+    path = train(small, photos, tmp_path, network=network)
+    moved = {name for name, value in network.named_parameters() if not torch.equal(value, before[name])}
+    fixed = {name for name, value in network.named_parameters() if not value.requires_grad}
+    assert moved
+    assert not moved & fixed
+    assert {name for name in moved if name.startswith("head.")}
+    assert SSSFeatures(path).extract(np.random.default_rng(0).random((20, 30, 3))).shape == (20, 30, 8)
 
 
 def test_what_a_run_leaves(photos, tmp_path):
