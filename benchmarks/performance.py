@@ -187,7 +187,7 @@ def difference_from_exact(result: softseg.SoftSegmentation) -> float:
     layers = grouped_by_overlap(result.initial_alphas, groups)
     alphas = project_to_simplex(relaxed(layers, result.laplacian, result.image))
     difference = float(np.abs(alphas - exact.alphas).mean())
-    require(difference <= MOST_DIFFERENCE, f"layers differ by {difference:.3f} from the exact path's")
+    require(difference <= MOST_DIFFERENCE, f"layers differ by {difference:.4f} from the exact path's")
     return difference
 
 
