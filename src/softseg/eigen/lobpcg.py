@@ -124,7 +124,8 @@ class LOBPCG(Eigensolver):
             R = columns(R, checked)
             W = prepared.precondition(depth, R).astype(X.dtype, copy=False)
             largest = float(np.abs(values[:k]).max())
-            errors = dense.column_products(R, W) * (1 + prepared.shift / largest)
+            # Negative only if T is not positive definite after all, and then no sign of convergence.
+            errors = np.abs(dense.column_products(R, W)) * (1 + prepared.shift / largest)
             open_ = errors > slack * min(goal, RELATIVE * largest)
             settled[checked] = np.where(open_, 0, norms[checked])
             active = np.zeros(len(values), bool)
