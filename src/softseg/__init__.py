@@ -8,7 +8,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["affinity", "eigen", "features", "layers", "sparsify"],
     submod_attrs={
-        "segmentation": ["PUBLISHED", "Settings", "SoftSegmentation", "segment", "spectral_matting"],
+        "segmentation": ["PUBLISHED", "Settings", "segment", "spectral_matting"],
+        "result": ["SoftSegmentation"],
         "scene": ["Scene"],
         "laplacian": ["Laplacian"],
         "affinity": ["Affinity", "ColorAffinity", "MattingAffinity", "SemanticAffinity"],

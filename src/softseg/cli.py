@@ -24,7 +24,7 @@ from softseg.features.training.command import train_features
 if TYPE_CHECKING:
     import numpy as np
 
-    from softseg.segmentation import SoftSegmentation
+    from softseg.result import SoftSegmentation
 
 DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 

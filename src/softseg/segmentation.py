@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from softseg._checks import check_count, check_instance
 from softseg._rng import RNG, generator
@@ -19,8 +17,8 @@ from softseg.eigen import LOBPCG, Eigenpairs, Eigensolver, ShiftInvert
 from softseg.features import FeatureExtractor
 from softseg.features import get as get_extractor
 from softseg.images import as_features, as_image, as_labels, shrink
-from softseg.laplacian import Laplacian
 from softseg.progress import Stages, reporter, tick
+from softseg.result import SoftSegmentation
 from softseg.scene import Scene
 from softseg.sparsify import (
     PixelBlocks,
@@ -64,75 +62,6 @@ class Settings:
 
 DEFAULT = Settings()
 PUBLISHED = Settings(ShiftInvert(), sample=None, preconditioner=Unpreconditioned(), working_pixels=None)
-
-
-@final
-@dataclass(frozen=True, eq=False, repr=False)
-class SoftSegmentation:
-    """Soft layers of a photo, and everything in between.
-
-    Attributes
-    ----------
-    image : ndarray, shape (H, W, 3)
-        The photo, float in [0, 1].
-    alphas : ndarray, shape (H, W, K)
-        Float32; each in [0, 1] (1 is opaque), summing to 1 over the layers up to 1e-5.
-    scene : Scene
-        What the affinities saw, at working size (h, w): the photo's, unless it was shrunk.
-    laplacian : Laplacian
-        At working size.
-    eigenpairs : Eigenpairs
-        Of the Laplacian.
-    initial_alphas : ndarray, shape (h, w, K0)
-        The layers before grouping.
-    timings : dict of str to float
-        Seconds that each stage took.
-    """
-
-    image: Float[np.ndarray, "H W 3"]
-    alphas: Float[np.ndarray, "H W K"]
-    scene: Scene
-    laplacian: Laplacian
-    eigenpairs: Eigenpairs
-    initial_alphas: Float[np.ndarray, "h w K0"]
-    timings: dict[str, float]
-
-    @property
-    def features(self) -> Float[np.ndarray, "h w C"]:
-        """The preprocessed semantic features, float in [0, 1], (h, w, 3)."""
-        return self.scene.features
-
-    @property
-    def superpixels(self) -> Int[np.ndarray, "h w"]:
-        """Superpixel labels, (h, w)."""
-        return self.scene.superpixels
-
-    @cached_property
-    def colors(self) -> Float[np.ndarray, "H W K 3"]:
-        """The layers' colours, float32, (H, W, K, 3): the photo's own, so that alpha_k F_k add up to it."""
-        image = self.image.astype(np.float32)
-        return np.repeat(image[:, :, None], self.alphas.shape[2], axis=2)
-
-    @property
-    def rgba(self) -> Float[np.ndarray, "K H W 4"]:
-        """Each layer's colours and (straight) alpha, float32, (K, H, W, 4)."""
-        return np.moveaxis(np.concatenate([self.colors, self.alphas[..., None]], axis=3), 2, 0)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the result: ``*.npz`` as arrays; a folder as one RGBA PNG per layer.
-
-        Parameters
-        ----------
-        path : str or path
-            Its suffix chooses the format; see `softseg.layers.save`.
-        """
-        from softseg.layers import save
-
-        save(path, self)
-
-    def __repr__(self) -> str:
-        height, width, layers = self.alphas.shape
-        return f"<SoftSegmentation: {layers} layers of {width}x{height} pixels>"
 
 
 def segment(
@@ -252,7 +181,7 @@ def segment(
                 )
     if alphas.shape[2] < n_layers:
         warnings.warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out", stacklevel=2)
-    return SoftSegmentation(photo, alphas, scene, laplacian, pairs, initial, stages.timings)
+    return SoftSegmentation.made(photo, alphas, scene, affinity, laplacian, pairs, initial, stages.timings)
 
 
 def _shrunk(photo: np.ndarray, working_pixels: int | None) -> np.ndarray:
@@ -347,8 +276,9 @@ def spectral_matting(
     generator(rng)
     scene = Scene(image)
     stages = Stages(("Laplacian", "eigenvectors", "constrained"))
+    affinity = MattingAffinity()
     with stages.stage("Laplacian"):
-        laplacian = MattingAffinity().laplacian(scene)
+        laplacian = affinity.laplacian(scene)
     with stages.stage("eigenvectors"):
         n_pixels = scene.shape[0] * scene.shape[1]
         pairs = _with_absolute_values(eigensolver.solve(laplacian, min(n_eigenvectors, n_pixels - 1), rng))
@@ -356,7 +286,9 @@ def spectral_matting(
         labels = initial_clusters(_scaled_vectors(pairs, n_layers, scene.shape), n_layers, rng)
         initial = constrained(pairs, labels, SPECTRAL_MATTING_ITERATIONS, rng=rng)
     alphas = project_to_simplex(initial).astype(np.float32)
-    return SoftSegmentation(scene.image, alphas, scene, laplacian, pairs, initial, stages.timings)
+    return SoftSegmentation.made(
+        scene.image, alphas, scene, affinity, laplacian, pairs, initial, stages.timings
+    )
 
 
 SPECTRAL_MATTING_ITERATIONS = 20

@@ -11,7 +11,7 @@ from softseg.layers.npz import save_npz
 from softseg.layers.png import save_png_folder
 
 if TYPE_CHECKING:
-    from softseg.segmentation import SoftSegmentation
+    from softseg.result import SoftSegmentation
 
 _FORMATS: dict[str, Callable[[Path, SoftSegmentation], None]] = {
     ".npz": save_npz,

@@ -12,7 +12,7 @@ from softseg.images import eight_bits
 from softseg.layers._whole import whole_files
 
 if TYPE_CHECKING:
-    from softseg.segmentation import SoftSegmentation
+    from softseg.result import SoftSegmentation
 
 
 def save_png_folder(folder: Path, result: SoftSegmentation) -> None:

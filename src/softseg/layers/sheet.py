@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from softseg.images import eight_bits
 
 if TYPE_CHECKING:
-    from softseg.segmentation import SoftSegmentation
+    from softseg.result import SoftSegmentation
 
 # Picked one by one among colours known to be accessible, each as far in CIELAB from those before as can be,
 # for the normal eye and the three kinds of colour blindness: few layers get the most distinct colours.
