@@ -9,7 +9,7 @@ from softseg._numba import kernel
 
 @kernel
 def split_links(indptr, indices, data, width, radius):
-    """Return the CSR arrays of the near links' own Laplacian, and each pixel's attraction by far ones.
+    """Return the CSR arrays of the near links' own Laplacian, each pixel's attraction by far ones, and who has any.
 
     Near: at most ``radius`` apart along both axes. Attraction: the sum of the positive affinities, which
     are the negative entries.
@@ -19,6 +19,7 @@ def split_links(indptr, indices, data, width, radius):
     near_indices = np.empty(indices.size + n, indices.dtype)
     near_data = np.empty(indices.size + n)
     attraction = np.zeros(n)
+    far = np.zeros(n, np.bool_)
     end = 0
     for i in range(n):
         y, x = i // width, i % width
@@ -36,12 +37,13 @@ def split_links(indptr, indices, data, width, radius):
                 near_data[end] = data[t]
                 total += data[t]
                 end += 1
-            elif data[t] < 0:
-                attraction[i] -= data[t]
+            elif data[t] != 0:
+                far[i] = True
+                attraction[i] += max(-data[t], 0.0)
         if diagonal < 0:
             diagonal = end
             near_indices[end] = i
             end += 1
         near_data[diagonal] = -total
         near_indptr[i + 1] = end
-    return near_data[:end].copy(), near_indices[:end].copy(), near_indptr, attraction
+    return near_data[:end].copy(), near_indices[:end].copy(), near_indptr, attraction, far

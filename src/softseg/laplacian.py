@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import sparse
 
 from softseg._laplacian_kernels import split_links
@@ -83,14 +83,19 @@ class Laplacian:
         """The sum of each pixel's positive affinities to pixels beyond the local part, (H*W,)."""
         return self._split[1]
 
+    @property
+    def far_linked(self) -> Bool[np.ndarray, "H W"]:
+        """Which pixels have links beyond the local part, (H, W): one for each superpixel, as published."""
+        return self._split[2]
+
     @cached_property
-    def _split(self) -> tuple[sparse.csr_array, Float[np.ndarray, " N"]]:
+    def _split(self) -> tuple[sparse.csr_array, Float[np.ndarray, " N"], Bool[np.ndarray, "H W"]]:
         matrix = self.matrix
         matrix.sort_indices()
-        *near, attraction = split_links(
+        *near, attraction, far = split_links(
             matrix.indptr, matrix.indices, matrix.data, self.shape[1], LOCAL_RADIUS
         )
-        return sparse.csr_array(tuple(near), shape=matrix.shape), attraction
+        return sparse.csr_array(tuple(near), shape=matrix.shape), attraction, far.reshape(self.shape)
 
     def __repr__(self) -> str:
         height, width = self.shape

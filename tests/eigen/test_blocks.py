@@ -66,6 +66,19 @@ class TestTallBlocks:
         product = dense.product(blocks[:1], coefficients, addend)
         np.testing.assert_allclose(product, blocks[0] @ coefficients + addend, atol=1e-12)
 
+    def test_stacked_gram(self, dense: TallBlocks, blocks: list[np.ndarray]) -> None:
+        expected = np.hstack(blocks).T @ blocks[0]
+        np.testing.assert_allclose(dense.stacked_gram(blocks, blocks[0]), expected, atol=1e-11)
+
+    def test_subtract_product(
+        self, dense: TallBlocks, blocks: list[np.ndarray], rng: np.random.Generator
+    ) -> None:
+        coefficients, block = rng.normal(size=(8, 5)), rng.normal(size=(2500, 5))
+        expected = block - np.hstack(blocks) @ coefficients
+        gram = dense.subtract_product(block, blocks, coefficients)
+        np.testing.assert_allclose(block, expected, atol=1e-12)
+        np.testing.assert_allclose(gram, expected.T @ expected, atol=1e-10)
+
     def test_subtract_scaled(self, dense: TallBlocks, blocks: list[np.ndarray]) -> None:
         other, factors = blocks[0][:, :3] + 1, np.array([0.5, -2.0, 0.0])
         left = blocks[2].copy()

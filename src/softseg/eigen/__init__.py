@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "local_inverse": ["LocalInverse"],
         "multigrid": ["Multigrid"],
         "preconditioner": ["Preconditioner"],
+        "shifted_inverse": ["ShiftedInverse"],
         "shift_invert": ["ShiftInvert"],
     },
 )

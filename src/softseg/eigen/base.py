@@ -108,14 +108,23 @@ class Eigensolver(abc.ABC):
 
 def eigenpairs(laplacian: Laplacian, values: np.ndarray, vectors: np.ndarray, converged: bool) -> Eigenpairs:
     """Sort pairs, fix each vector's sign, and measure their residuals."""
-    order = np.argsort(values, kind="stable")
-    if not np.array_equal(order, np.arange(len(values))):
-        values, vectors = values[order], vectors[:, order]
-    # A sign is arbitrary; fixing it lets results of two solvers be compared by eye.
-    vectors = vectors * np.where(vectors.sum(axis=0, dtype=np.float64) < 0, -1.0, 1.0)
     with workers() as pool:
         residuals = TallBlocks(pool).subtract_scaled(times_block(laplacian.matrix, vectors), vectors, values)
+    # A sign is arbitrary; fixing it lets results of two solvers be compared by eye.
+    return in_order(values, vectors * signs(vectors), residuals, converged)
+
+
+def in_order(values: np.ndarray, vectors: np.ndarray, residuals: np.ndarray, converged: bool) -> Eigenpairs:
+    """Sort pairs by their eigenvalues."""
+    order = np.argsort(values, kind="stable")
+    if not np.array_equal(order, np.arange(len(values))):
+        values, vectors, residuals = values[order], vectors[:, order], residuals[order]
     return Eigenpairs(values, vectors, residuals, converged)
+
+
+def signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " k"]:
+    """Return 1 or -1 for each vector: what makes its sum positive."""
+    return np.where(vectors.sum(axis=0, dtype=np.float64) < 0, -1.0, 1.0)
 
 
 def _dense(laplacian: Laplacian, k: int) -> Eigenpairs:

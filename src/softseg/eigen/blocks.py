@@ -47,11 +47,17 @@ class TallBlocks:
         self, left: Float[np.ndarray, "n a"], right: Float[np.ndarray, "n b"]
     ) -> Float[np.ndarray, "a b"]:
         """Return ``left' right``."""
+        return self.stacked_gram([left], right)
+
+    def stacked_gram(
+        self, blocks: list[np.ndarray], right: Float[np.ndarray, "n b"]
+    ) -> Float[np.ndarray, "a b"]:
+        """Return ``[blocks]' right``."""
 
         def product(rows: slice) -> np.ndarray:
-            return (left[rows].T @ right[rows]).astype(np.float64)
+            return np.vstack([block[rows].T @ right[rows] for block in blocks]).astype(np.float64)
 
-        return _sum(self._pool.map(product, _pieces(left)))
+        return _sum(self._pool.map(product, _pieces(blocks[0])))
 
     def gram_matrix(self, basis: list[np.ndarray], products: list[np.ndarray]) -> Float[np.ndarray, "s s"]:
         """Return the symmetric matrix of all ``basis[i]' products[j]``."""
@@ -84,6 +90,23 @@ class TallBlocks:
 
         list(self._pool.map(multiply, _pieces(out)))
         return out
+
+    def subtract_product(
+        self,
+        block: Float[np.ndarray, "n b"],
+        blocks: list[np.ndarray],
+        coefficients: Float[np.ndarray, "s b"],
+    ) -> Float[np.ndarray, "b b"]:
+        """Subtract ``[blocks] @ coefficients`` from a block in place; return what is left's Gram matrix."""
+        coefficients = coefficients.astype(block.dtype)
+        starts = np.cumsum([0, *(other.shape[1] for other in blocks)])
+
+        def subtract(rows: slice) -> np.ndarray:
+            for other, start, stop in zip(blocks, starts, starts[1:], strict=False):
+                block[rows] -= other[rows] @ coefficients[start:stop]
+            return (block[rows].T @ block[rows]).astype(np.float64)
+
+        return _sum(self._pool.map(subtract, _pieces(block)))
 
     def subtract_scaled(
         self, block: Float[np.ndarray, "n b"], other: Float[np.ndarray, "n b"], factors: np.ndarray

@@ -11,11 +11,11 @@ from scipy import linalg
 
 from softseg._checks import check_count, check_instance, check_positive
 from softseg._threads import workers
-from softseg.eigen.base import Eigenpairs, Eigensolver, eigenpairs
+from softseg.eigen.base import Eigenpairs, Eigensolver, in_order, signs
 from softseg.eigen.blocks import TallBlocks, columns, times_block
-from softseg.eigen.local_inverse import LocalInverse
 from softseg.eigen.preconditioner import Preconditioner, Prepared
 from softseg.eigen.problem import Problem
+from softseg.eigen.shifted_inverse import ShiftedInverse
 from softseg.progress import tick
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class LOBPCG(Eigensolver):
     max_iterations : int
         Most iterations on each level.
     preconditioner : Preconditioner
-        Default `LocalInverse`.
+        Default `ShiftedInverse`.
 
     References
     ----------
@@ -67,7 +67,7 @@ class LOBPCG(Eigensolver):
 
     tol: float = 1e-6
     max_iterations: int = 60
-    preconditioner: Preconditioner = field(default_factory=LocalInverse)
+    preconditioner: Preconditioner = field(default_factory=ShiftedInverse)
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
@@ -79,7 +79,7 @@ class LOBPCG(Eigensolver):
         m = k + max(5, round(GUARD * k))
         diagonal = float(laplacian.matrix.diagonal().mean())
         goal = self.tol * diagonal
-        vectors = prepared.start(m, rng)
+        vectors = prepared.start(k, m, goal, rng)
         with workers() as pool:
             dense = TallBlocks(pool)
             for depth in reversed(range(len(prepared.problems))):
@@ -90,9 +90,7 @@ class LOBPCG(Eigensolver):
             if min(goal, RELATIVE * float(np.abs(values[:k]).max())) < SINGLE * diagonal:
                 start = _full(prepared.problems[0], vectors.astype(np.float64), m, rng, dense)
                 values, vectors, converged = self._iterate(prepared, 0, start, k, goal, dense)
-            wanted = _polished(np.ascontiguousarray(vectors[:, :k], dtype=np.float64), dense)
-            quotients = dense.column_products(wanted, prepared.problems[0].times(wanted))
-        return eigenpairs(laplacian, quotients, wanted, converged)
+            return _measured(prepared.problems[0], vectors[:, :k], converged, dense)
 
     def _iterate(
         self,
@@ -124,7 +122,7 @@ class LOBPCG(Eigensolver):
             R = columns(R, checked)
             W = prepared.precondition(depth, R).astype(X.dtype, copy=False)
             largest = float(np.abs(values[:k]).max())
-            # Negative only if T is not positive definite after all, and then no sign of convergence.
+            # Negative where T is not positive definite, and then no sign of convergence.
             errors = np.abs(dense.column_products(R, W)) * (1 + prepared.shift / largest)
             open_ = errors > slack * min(goal, RELATIVE * largest)
             settled[checked] = np.where(open_, 0, norms[checked])
@@ -165,11 +163,21 @@ def _start(
     return values, dense.product([block], C)
 
 
+def _measured(
+    problem: Problem, vectors: Float[np.ndarray, "n k"], converged: bool, dense: TallBlocks
+) -> Eigenpairs:
+    """Return double-precision eigenpairs: the vectors, their Rayleigh quotients and residuals."""
+    vectors = _polished(vectors.astype(np.float64), dense)
+    product = problem.times(vectors)
+    values = dense.column_products(vectors, product)
+    return in_order(values, vectors, dense.subtract_scaled(product, vectors, values), converged)
+
+
 def _polished(vectors: Float[np.ndarray, "n k"], dense: TallBlocks) -> Float[np.ndarray, "n k"]:
     """Make vectors orthonormal in double precision that are so in single; each moves as little as can be."""
     overlap = dense.gram(vectors, vectors)
     half = 1.5 * np.eye(len(overlap)) - 0.5 * overlap  # overlap^-1/2 to first order
-    return dense.product([vectors], half)
+    return dense.product([vectors], half * signs(vectors))
 
 
 def _rayleigh_ritz(

@@ -61,7 +61,9 @@ class _Factorized(Prepared):
     def problems(self) -> tuple[Problem, ...]:
         return (self.problem,)
 
-    def start(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "n found"]:
+    def start(
+        self, wanted: int, count: int, goal: float, rng: np.random.Generator
+    ) -> Float[np.ndarray, "n found"]:
         block = rng.standard_normal((self.problem.size, count), dtype=np.float32)
         for _ in range(INVERSE_ITERATIONS):
             block = self.factors.solve(block)

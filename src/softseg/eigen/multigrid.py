@@ -73,7 +73,9 @@ class Hierarchy(Prepared):
         """All but the coarsest, which `start` solves densely."""
         return tuple(level.problem for level in self.levels[:-1] or self.levels)
 
-    def start(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "n found"]:
+    def start(
+        self, wanted: int, count: int, goal: float, rng: np.random.Generator
+    ) -> Float[np.ndarray, "n found"]:
         """Return the coarsest problem's eigenvectors, on the next finer level."""
         coarsest = self.levels[-1].problem
         identity = np.eye(coarsest.size)

@@ -25,12 +25,20 @@ class Prepared(abc.ABC):
         """Finest first; LOBPCG solves the last, prolongs, solves the one before, and so on."""
 
     @abc.abstractmethod
-    def start(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "n found"]:
-        """Return vectors to start from on the last problem, at most ``count``."""
+    def start(
+        self, wanted: int, count: int, goal: float, rng: np.random.Generator
+    ) -> Float[np.ndarray, "n found"]:
+        """Return vectors to start from on the last problem, at most ``count``.
+
+        They need not be good; errors of the ``wanted`` smallest eigenvalues below ``goal`` are no use.
+        """
 
     @abc.abstractmethod
     def precondition(self, depth: int, right: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-        """Return ``T right``, T symmetric positive definite and near problem ``depth``'s inverse."""
+        """Return ``T right``, T symmetric and near problem ``depth``'s shifted inverse.
+
+        Positive definite, but perhaps on the few smallest eigenvectors.
+        """
 
 
 class Preconditioner(abc.ABC):

@@ -32,6 +32,22 @@ def test_solves_as_lapack_does(shape: tuple[int, int], reach: int, rng: np.rando
     np.testing.assert_allclose(solution, expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("share", [0.01, 0.2, 1])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_kept_pixels_may_be_linked_to_any_others(
+    shape: tuple[int, int], share: float, rng: np.random.Generator
+) -> None:
+    matrix = laplacian_with_reach(shape, 2, rng).toarray()
+    kept = rng.random(shape) < share
+    links = np.triu(rng.normal(size=matrix.shape) * kept.ravel() * kept.ravel()[:, None], 1)  # and repel
+    matrix += np.diag((links + links.T).sum(axis=1)) - links - links.T
+    right = rng.normal(size=(len(matrix), 3))
+    expected = np.linalg.solve(matrix + 0.1 * np.eye(len(right)), right)
+    solution = factorize(sparse.csr_array(matrix), 0.1, shape, 2, kept).solve(right)
+    # As above; repulsion makes condition numbers of some ten thousand.
+    np.testing.assert_allclose(solution, expected, atol=1e-3 * np.abs(expected).max())
+
+
 def test_any_number_of_columns_and_cores(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = (31, 42)
     matrix = laplacian_with_reach(shape, 2, rng)

@@ -1,8 +1,7 @@
 """Multifrontal elimination on a pixel grid, and the triangular sweeps through its fronts.
 
-A front is a row of the table that `tree.dissect` makes: the region (y0, y1, x0, x1), the rectangle of it that
-is eliminated here (y0, y1, x0, x1), and the row of the left child, -1 for a leaf. The right child is the row
-before. Its matrix has the eliminated pixels E first, then B, the ring of pixels around the region.
+Fronts are tuples (pixels, starts, eliminated, children, places) as in `tree.Fronts`. A front's matrix has the
+eliminated pixels E first, then B, those it passes on.
 """
 
 from __future__ import annotations
@@ -11,27 +10,57 @@ import numpy as np
 
 from softseg._numba import kernel
 
+STRIP = 96  # rows of an update made at once, up to the diagonal: half of the products of a symmetric matrix
+
 
 @kernel
-def front_pixels(front, height, width, reach):
-    """Return the pixels of a front: the eliminated ones, then the ring around its region, each by rows."""
-    y0, y1, x0, x1 = front[0], front[1], front[2], front[3]
-    top, bottom = max(y0 - reach, 0), min(y1 + reach, height)
-    before, after = max(x0 - reach, 0), min(x1 + reach, width)
-    e = (front[5] - front[4]) * (front[7] - front[6])
-    b = (bottom - top) * (after - before) - (y1 - y0) * (x1 - x0)
-    pixels = np.empty(e + b, np.int64)
-    p = 0
-    for y in range(front[4], front[5]):
-        for x in range(front[6], front[7]):
-            pixels[p] = y * width + x
-            p += 1
-    for y in range(top, bottom):
-        for x in range(before, after):
-            if not (y0 <= y < y1 and x0 <= x < x1):
-                pixels[p] = y * width + x
-                p += 1
-    return pixels, e
+def list_pixels(rectangles, kept, reach):
+    """List the pixels of all fronts of a dissection (`tree.dissect`).
+
+    Each front eliminates the pixels of its rectangle but those kept, and passes on the ring of pixels around
+    its region and the kept ones inside.
+    """
+    height, width = kept.shape
+    starts = np.zeros(len(rectangles) + 1, np.int64)
+    eliminated = np.zeros(len(rectangles), np.int64)
+    pixels = np.empty(0, np.int32)
+    for writing in (False, True):
+        end = 0
+        for f in range(len(rectangles)):
+            y0, y1, x0, x1, ey0, ey1, ex0, ex1, _ = rectangles[f]
+            for y in range(ey0, ey1):
+                for x in range(ex0, ex1):
+                    if not kept[y, x]:
+                        if writing:
+                            pixels[end] = y * width + x
+                        end += 1
+            eliminated[f] = end - starts[f]
+            for y in range(max(y0 - reach, 0), min(y1 + reach, height)):
+                for x in range(max(x0 - reach, 0), min(x1 + reach, width)):
+                    if kept[y, x] or not (y0 <= y < y1 and x0 <= x < x1):
+                        if writing:
+                            pixels[end] = y * width + x
+                        end += 1
+            starts[f + 1] = end
+        if not writing:
+            pixels = np.empty(end, np.int32)
+    return pixels, starts, eliminated
+
+
+@kernel
+def find_places(n_pixels, pixels, starts, eliminated, children):
+    """Return where in its parent's list each pixel is that a front passes on; -1 for all other pixels."""
+    position = np.full(n_pixels, -1, np.int32)
+    places = np.full(pixels.size, -1, np.int32)
+    for f in range(eliminated.size):
+        if children[f, 0] < 0:
+            continue
+        for p in range(starts[f], starts[f + 1]):
+            position[pixels[p]] = p - starts[f]
+        for child in children[f]:
+            for p in range(starts[child] + eliminated[child], starts[child + 1]):
+                places[p] = position[pixels[p]]
+    return places
 
 
 @kernel
@@ -42,117 +71,150 @@ def _assemble(pixels, e, indptr, indices, data, shift, position, corner, couplin
         for t in range(indptr[pixels[p]], indptr[pixels[p] + 1]):
             q = position[indices[t]]
             if q >= e:
-                coupling[p, q - e] += data[t]
+                coupling[q - e, p] += data[t]
             elif q >= 0:
                 corner[p, q] += data[t]
 
 
 @kernel
-def _extend_add(pixels, e, child, position, corner, coupling, update):
-    """Add a child's update, whose ring are pixels[e:], to the front that `position` describes."""
+def _extend_add(places, child, corner, coupling, update):
+    """Add a child's update, whose pixels have these places in the front.
+
+    Of both updates only the lower triangle counts.
+    """
     size = corner.shape[0]
     for p in range(child.shape[0]):
-        i = position[pixels[e + p]]
-        for q in range(child.shape[0]):
-            j = position[pixels[e + q]]
+        i = places[p]
+        for q in range(p + 1):
+            j = places[q]
             if i < size and j < size:
                 corner[i, j] += child[p, q]
+                if i != j:
+                    corner[j, i] += child[p, q]
             elif i < size:
-                coupling[i, j - size] += child[p, q]
-            elif j >= size:
-                update[i - size, j - size] += child[p, q]
+                coupling[j - size, i] += child[p, q]
+            elif j < size:
+                coupling[i - size, j] += child[p, q]
+            else:
+                update[max(i, j) - size, min(i, j) - size] += child[p, q]
 
 
 @kernel
-def eliminate(fronts, f, left, right, grid, matrix, shift, position, offsets, inverses, couplings):
+def eliminate(fronts, f, left, right, matrix, shift, position, offsets, inverses, couplings):
     """Eliminate front f given its children's updates. Return its own, the Schur complement's change.
 
-    Keeps A_EE^-1 and A_EE^-1 A_EB. ``position`` is scratch of -1, one for each pixel, and left so.
+    Keeps A_EE^-1 and A_BE A_EE^-1. Of the update only the lower triangle is made. ``position`` is scratch of
+    -1, one for each pixel, and left so.
     """
-    height, width, reach = grid
+    lists, starts, eliminated, children, places = fronts
     indptr, indices, data = matrix
-    pixels, e = front_pixels(fronts[f], height, width, reach)
+    pixels, e = lists[starts[f] : starts[f + 1]], eliminated[f]
     b = pixels.size - e
     for p in range(pixels.size):
         position[pixels[p]] = p
-    corner, coupling, update = np.zeros((e, e)), np.zeros((e, b)), np.zeros((b, b))
+    corner, coupling, update = np.zeros((e, e)), np.zeros((b, e)), np.zeros((b, b))
     _assemble(pixels, e, indptr, indices, data, shift, position, corner, coupling)
-    if fronts[f, 8] >= 0:
-        ring, own = front_pixels(fronts[fronts[f, 8]], height, width, reach)
-        _extend_add(ring, own, left, position, corner, coupling, update)
-        ring, own = front_pixels(fronts[f - 1], height, width, reach)
-        _extend_add(ring, own, right, position, corner, coupling, update)
     for p in range(pixels.size):
         position[pixels[p]] = -1
-    np.linalg.cholesky(corner)  # raises LinAlgError unless positive definite
-    inverse = np.linalg.inv(corner)
-    inverses[offsets[f, 0] : offsets[f + 1, 0]] = inverse.ravel()
-    if b > 0:
-        solved = np.dot(inverse, coupling)
-        couplings[offsets[f, 1] : offsets[f + 1, 1]] = solved.ravel()
-        update -= np.dot(coupling.T, solved)
+    if children[f, 0] >= 0:
+        for child, change in ((children[f, 0], left), (children[f, 1], right)):
+            _extend_add(
+                places[starts[child] + eliminated[child] : starts[child + 1]],
+                change,
+                corner,
+                coupling,
+                update,
+            )
+    if e > 0:
+        np.linalg.cholesky(corner)  # raises LinAlgError unless positive definite
+        inverse = np.linalg.inv(corner)
+        inverses[offsets[f, 0] : offsets[f + 1, 0]] = inverse.ravel()
+        if b > 0:
+            solved = np.dot(coupling, inverse)
+            couplings[offsets[f, 1] : offsets[f + 1, 1]] = solved.ravel()
+            for start in range(0, b, STRIP):
+                stop = min(start + STRIP, b)
+                update[start:stop, :stop] -= np.dot(solved[start:stop], coupling[:stop].T)
     return update
 
 
 @kernel
-def eliminate_subtree(fronts, start, stop, grid, matrix, shift, offsets, inverses, couplings):
+def eliminate_subtree(fronts, start, stop, matrix, shift, offsets, inverses, couplings):
     """Eliminate fronts start .. stop - 1, a subtree in post-order, and return the last one's update."""
     position = np.full(matrix[0].size - 1, -1, np.int32)
     none = np.zeros((0, 0))
     waiting = [none]  # updates of finished fronts whose parents are still to come
     for f in range(start, stop):
         left, right = none, none
-        if fronts[f, 8] >= 0:
+        if fronts[3][f, 0] >= 0:
             right = waiting.pop()
             left = waiting.pop()
         waiting.append(
-            eliminate(fronts, f, left, right, grid, matrix, shift, position, offsets, inverses, couplings)
+            eliminate(fronts, f, left, right, matrix, shift, position, offsets, inverses, couplings)
         )
     return waiting[1]
 
 
 @kernel
-def solve_columns(fronts, grid, offsets, inverses, couplings, first, last, right, block):
-    """Solve for columns first .. last - 1 of the right-hand sides (N, m), into those of ``block``."""
-    height, width, reach = grid
-    columns = last - first
-    for i in range(block.shape[0]):
-        for c in range(first, last):
-            block[i, c] = right[i, c]
-    for f in range(fronts.shape[0]):
-        pixels, e = front_pixels(fronts[f], height, width, reach)
+def sweep_up(fronts, f, left, right, offsets, inverses, couplings, block):
+    """Eliminate front f from right-hand sides, in place. Return what it passes on.
+
+    Fronts write to none but their own pixels, so that subtrees can be swept through at the same time.
+    """
+    lists, starts, eliminated, children, places = fronts
+    pixels, e = lists[starts[f] : starts[f + 1]], eliminated[f]
+    front = np.zeros((pixels.size, block.shape[1]), block.dtype)
+    for p in range(e):
+        for c in range(block.shape[1]):
+            front[p, c] = block[pixels[p], c]
+    if children[f, 0] >= 0:
+        for child, passed in ((children[f, 0], left), (children[f, 1], right)):
+            first = starts[child] + eliminated[child]
+            for p in range(passed.shape[0]):
+                for c in range(block.shape[1]):
+                    front[places[first + p], c] += passed[p, c]
+    if e > 0:
+        own = front[:e]
+        front[e:] -= np.dot(couplings[offsets[f, 1] : offsets[f + 1, 1]].reshape(pixels.size - e, e), own)
+        _write(np.dot(inverses[offsets[f, 0] : offsets[f + 1, 0]].reshape(e, e), own), block, pixels)
+    return front[e:]
+
+
+@kernel
+def sweep_up_subtree(fronts, start, stop, offsets, inverses, couplings, block):
+    """Sweep through fronts start .. stop - 1, a subtree in post-order, and return what the last passes on."""
+    none = np.zeros((0, block.shape[1]), block.dtype)
+    waiting = [none]  # what finished fronts pass on to parents still to come
+    for f in range(start, stop):
+        left, right = none, none
+        if fronts[3][f, 0] >= 0:
+            right = waiting.pop()
+            left = waiting.pop()
+        waiting.append(sweep_up(fronts, f, left, right, offsets, inverses, couplings, block))
+    return waiting[1]
+
+
+@kernel
+def sweep_down(fronts, start, stop, offsets, couplings, block):
+    """Put in what later fronts' solutions contribute to fronts start .. stop - 1, in place, root first."""
+    lists, starts, eliminated, _, _ = fronts
+    for f in range(stop - 1, start - 1, -1):
+        pixels, e = lists[starts[f] : starts[f + 1]], eliminated[f]
         b = pixels.size - e
-        own = _gather(block, pixels[:e], first, columns)
-        if b > 0:
-            coupling = couplings[offsets[f, 1] : offsets[f + 1, 1]].reshape(e, b)
-            passed = np.dot(coupling.T, own)
+        if e > 0 and b > 0:
+            known = np.empty((b, block.shape[1]), block.dtype)
             for p in range(b):
-                for c in range(columns):
-                    block[pixels[e + p], first + c] -= passed[p, c]
-        own = np.dot(inverses[offsets[f, 0] : offsets[f + 1, 0]].reshape(e, e), own)
-        _scatter(own, block, pixels[:e], first)
-    for f in range(fronts.shape[0] - 1, -1, -1):
-        pixels, e = front_pixels(fronts[f], height, width, reach)
-        b = pixels.size - e
-        if b > 0:
-            coupling = couplings[offsets[f, 1] : offsets[f + 1, 1]].reshape(e, b)
-            known = np.dot(coupling, _gather(block, pixels[e:], first, columns))
+                for c in range(block.shape[1]):
+                    known[p, c] = block[pixels[e + p], c]
+            coupling = couplings[offsets[f, 1] : offsets[f + 1, 1]].reshape(b, e)
+            change = np.dot(coupling.T, known)
             for p in range(e):
-                for c in range(columns):
-                    block[pixels[p], first + c] -= known[p, c]
+                for c in range(block.shape[1]):
+                    block[pixels[p], c] -= change[p, c]
 
 
 @kernel
-def _gather(block, pixels, first, columns):
-    out = np.empty((pixels.size, columns), block.dtype)
-    for p in range(pixels.size):
-        for c in range(columns):
-            out[p, c] = block[pixels[p], first + c]
-    return out
-
-
-@kernel
-def _scatter(values, block, pixels, first):
-    for p in range(pixels.size):
-        for c in range(values.shape[1]):
-            block[pixels[p], first + c] = values[p, c]
+def _write(values, block, pixels):
+    for p in range(values.shape[0]):
+        for c in range(block.shape[1]):
+            block[pixels[p], c] = values[p, c]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import final
+
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
+
+from softseg.eigen.dissection._kernels import find_places, list_pixels
 
 LEAF = 150  # most pixels of a region that is eliminated at once: smaller ones make BLAS wait for copying
 
@@ -49,34 +54,73 @@ def dissect(shape: tuple[int, int], reach: int) -> Int[np.ndarray, "fronts 9"]:
     return np.array(fronts)
 
 
-def front_sizes(
-    fronts: Int[np.ndarray, "fronts 9"], shape: tuple[int, int], reach: int
-) -> tuple[Int[np.ndarray, " fronts"], Int[np.ndarray, " fronts"]]:
-    """Return how many pixels each front eliminates, and how many lie around its region."""
-    y0, y1, x0, x1, ey0, ey1, ex0, ex1, _ = fronts.T
-    around = (np.minimum(y1 + reach, shape[0]) - np.maximum(y0 - reach, 0)) * (
-        np.minimum(x1 + reach, shape[1]) - np.maximum(x0 - reach, 0)
-    )
-    return (ey1 - ey0) * (ex1 - ex0), around - (y1 - y0) * (x1 - x0)
+@final
+@dataclass(frozen=True, eq=False)
+class Fronts:
+    """Which pixels each front eliminates, and which ones it passes on to the fronts that do.
+
+    Children come before their parents: both are rows, -1 for none. A front's pixels are
+    ``pixels[starts[f] : starts[f + 1]]``, the first ``eliminated[f]`` of them eliminated there. Pixels that
+    are ``kept`` are eliminated nowhere: all fronts pass them on. ``places`` says where in its parent's list a
+    pixel is that is passed on.
+    """
+
+    pixels: Int[np.ndarray, " total"]
+    starts: Int[np.ndarray, " ends"]
+    eliminated: Int[np.ndarray, " fronts"]
+    children: Int[np.ndarray, "fronts 2"]
+    places: Int[np.ndarray, " total"]
+    kept: Int[np.ndarray, " kept"]
+
+    @classmethod
+    def of_grid(
+        cls, shape: tuple[int, int], reach: int, kept: Bool[np.ndarray, "H W"] | None = None
+    ) -> Fronts:
+        """List the fronts of a grid's dissection.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Height and width.
+        reach : int
+            How many pixels apart two linked pixels are at most, along each axis.
+        kept : ndarray of bool, shape (H, W), optional
+            Pixels that may be linked any distance apart.
+        """
+        rectangles = dissect(shape, reach)
+        kept = np.zeros(shape, bool) if kept is None else kept
+        pixels, starts, eliminated = list_pixels(rectangles, kept, reach)
+        left = rectangles[:, 8]
+        children = np.column_stack([left, np.where(left >= 0, np.arange(len(left)) - 1, -1)])
+        places = find_places(kept.size, pixels, starts, eliminated, children)
+        return cls(pixels, starts, eliminated, children, places, np.flatnonzero(kept))
+
+    def __len__(self) -> int:
+        return len(self.eliminated)
+
+    @property
+    def around(self) -> Int[np.ndarray, " fronts"]:
+        """How many pixels each front passes on."""
+        return np.diff(self.starts) - self.eliminated
 
 
-def generations(fronts: Int[np.ndarray, "fronts 9"], depth: int) -> list[list[tuple[int, int]]]:
+def generations(children: Int[np.ndarray, "fronts 2"], depth: int) -> list[list[tuple[int, int]]]:
     """Return the fronts in groups that depend only on earlier ones: subtrees, then single generations.
 
     Each group holds ranges (start, stop) of rows: first the subtrees ``depth`` cuts below the root, then
     the fronts above them, generation by generation.
     """
-    root = len(fronts) - 1
+    root = len(children) - 1
     groups, current = [], [root]
     starts = {root: 0}  # the first row of a front's subtree
     for _ in range(depth):
-        parents = [f for f in current if fronts[f, 8] >= 0]
+        parents = [f for f in current if children[f, 0] >= 0]
         groups.append([(f, f + 1) for f in parents])
         below = []
         for f in parents:
-            left, right = int(fronts[f, 8]), f - 1
+            left, right = map(int, children[f])
             starts[left], starts[right] = starts[f], left + 1
             below += [left, right]
-        current = [f for f in current if fronts[f, 8] < 0] + below
+        current = [f for f in current if children[f, 0] < 0] + below
     groups.append([(starts[f], f + 1) for f in current])
     return groups[::-1]

@@ -1,0 +1,122 @@
+"""Block Lanczos iteration on the inverse of a shifted matrix: where the default eigensolver starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+from scipy import linalg
+
+from softseg.eigen.blocks import TallBlocks
+from softseg.progress import tick
+
+BLOCK = 24  # vectors: with fewer the basis may be smaller, but BLAS waits for memory
+LARGEST = 6  # times the wanted vectors and a block: most vectors in the basis
+SLACK = 0.5  # of the goal: eigenvalues that another block changes by less have at most about that error left
+DEPENDENT = 1e-10  # directions of a new block whose squared length is below this, relatively, are rounding
+
+
+def smallest_pairs(
+    inverse: Callable[[Float32[np.ndarray, "n b"]], Float32[np.ndarray, "n b"]],
+    n: int,
+    shift: float,
+    below: int,
+    wanted: int,
+    count: int,
+    goal: float,
+    rng: np.random.Generator,
+    dense: TallBlocks,
+) -> Float32[np.ndarray, "n found"]:
+    """Return approximate eigenvectors for a matrix's smallest eigenvalues, given its shifted inverse.
+
+    Parameters
+    ----------
+    inverse : callable
+        Returns ``(L + shift * Id)^-1`` times a block of vectors.
+    n : int
+        Length of the vectors.
+    shift : float
+        Of the inverse.
+    below : int
+        How many eigenvalues of L are below ``-shift``, where the inverse is negative.
+    wanted, count : int
+        How many eigenvalues should be found; how many vectors to return.
+    goal : float
+        The error of eigenvalues at which the basis need not grow.
+    rng : numpy.random.Generator
+        For the first block.
+    dense : TallBlocks
+        The algebra.
+
+    Returns
+    -------
+    ndarray, shape (n, found)
+        Orthonormal up to rounding.
+
+    References
+    ----------
+    Golub and Underwood, "The Block Lanczos Method for Computing Eigenvalues", 1977; Ericsson and Ruhe, "The
+    Spectral Transformation Lanczos Method", 1980.
+    """
+    first = rng.standard_normal((n, min(BLOCK, n)), dtype=np.float32)
+    basis = [_orthonormal(first, dense.gram(first, first), dense)]
+    projected = np.zeros((0, 0))
+    values = None
+    while True:
+        tick()
+        new = inverse(basis[-1])
+        coupling = dense.stacked_gram(basis, new)
+        projected = _bordered(projected, coupling)
+        if len(projected) > wanted:
+            before, values = values, _eigenvalues(projected, shift, below)[:wanted]
+            if before is not None and np.abs(values - before).max() <= SLACK * goal:
+                break
+        if len(projected) >= min(LARGEST * (wanted + BLOCK), n):
+            break
+        dense.subtract_product(new, basis, coupling)
+        # Once more: else rounding lets what is found already grow anew where the shift is near an eigenvalue.
+        gram = dense.subtract_product(new, basis, dense.stacked_gram(basis, new))
+        block = _orthonormal(new, gram, dense)
+        if block.shape[1] == 0:
+            break
+        basis.append(block)
+    theta, vectors = linalg.eigh(projected)
+    return dense.product(basis, vectors[:, _wanted_first(theta, below)[:count]])
+
+
+def _bordered(
+    known: Float[np.ndarray, "a a"], coupling: Float[np.ndarray, "m b"]
+) -> Float[np.ndarray, "m m"]:
+    """Return the inverse's matrix in the basis, which has grown by b vectors."""
+    a = len(known)
+    corner = (coupling[a:] + coupling[a:].T) / 2
+    return np.block([[known, coupling[:a]], [coupling[:a].T, corner]])
+
+
+def _eigenvalues(projected: Float[np.ndarray, "m m"], shift: float, below: int) -> Float[np.ndarray, " m"]:
+    """Return the eigenvalues of L, as far as the basis knows them."""
+    theta = linalg.eigvalsh(projected)
+    return 1 / theta[_wanted_first(theta, below)] - shift
+
+
+def _wanted_first(theta: Float[np.ndarray, " m"], below: int) -> Int[np.ndarray, " m"]:
+    """Order eigenvalues of the inverse, which ascend, as those of L: negative ones, then from the largest.
+
+    Beyond the known number of negative ones, what is negative is rounding.
+    """
+    below = min(below, int(np.count_nonzero(theta < 0)))
+    return np.concatenate([np.arange(below)[::-1], np.arange(below, len(theta))[::-1]])
+
+
+def _orthonormal(
+    block: Float32[np.ndarray, "n b"], gram: Float[np.ndarray, "b b"], dense: TallBlocks
+) -> Float32[np.ndarray, "n r"]:
+    """Orthonormalise a block, given its Gram matrix; again, for in single precision once is not enough."""
+    for again in (True, False):
+        squares, vectors = linalg.eigh(gram)
+        keep = squares > DEPENDENT * squares.max(initial=0)
+        block = dense.product([block], vectors[:, keep] / np.sqrt(squares[keep]))
+        if again:
+            gram = dense.gram(block, block)
+    return block
