@@ -46,7 +46,7 @@ class ShiftedInverse(Preconditioner):
         kept = laplacian.far_linked
         if np.count_nonzero(kept) > MOST_KEPT:
             return LocalInverse().prepare(laplacian, rng)
-        shift = SHIFT * float(np.abs(laplacian.local.diagonal()).mean()) / kept.size
+        shift: float = SHIFT * float(np.abs(laplacian.local.diagonal()).mean()) / kept.size
         shift = max(shift, np.finfo(np.float32).tiny)
         while True:
             try:

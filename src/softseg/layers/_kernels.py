@@ -1,0 +1,176 @@
+"""Numba kernels of the layers' colors: links between pixels, and sweeps over one level of the pyramid.
+
+Arrays are rows of planes: (H, ..., W), so that loops run along a row, which is what the compiler vectorises.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from softseg._numba import kernel, parallel_kernel
+
+NEARLY = 1e-6  # what single precision leaves of an exact sum of colors
+
+
+@parallel_kernel
+def link_pixels(alphas, least, across, down):
+    """Weigh the links of neighbors: ``least`` plus half the sum of their alphas' differences.
+
+    Alphas (H, K, W); ``across[y, x]`` (H, W + 1) links (y, x) with the pixel before it, ``down[y, x]``
+    (H + 1, W) with the one above. Those over the border stay as they are, zero.
+    """
+    height, layers, width = alphas.shape
+    half = np.float32(0.5)
+    for y in prange(height):
+        across[y, 1:width] = least
+        for k in range(layers):
+            _add_difference(half, alphas[y, k, 1:], alphas[y, k, : width - 1], across[y, 1:width])
+        if y > 0:
+            down[y] = least
+            for k in range(layers):
+                _add_difference(half, alphas[y, k], alphas[y - 1, k], down[y])
+
+
+@kernel
+def _add_difference(factor, one, other, out):
+    for x in range(out.size):
+        out[x] += factor * abs(one[x] - other[x])
+
+
+@parallel_kernel
+def sweep(colors, image, alphas, across, down, board_color, over):
+    """Solve the equations of every second pixel (as on a chessboard) and go ``over`` times the way there.
+
+    Colors (H, K, C, W), image (H, C, W), alphas (H, K, W). The solution is the mean of the neighbors, each by
+    its link, moved to the nearest colors in [0, 1] that add up to the image: all layers of a link weigh the
+    same, so that what is a weighted projection in general is a plain one here.
+
+    Whole rows are computed, since that is fast, but only pixels of one color of the board move, and they
+    depend on those of the other color alone: any order of rows gives the same bits.
+    """
+    height, layers, channels, width = colors.shape
+    for y in prange(height):
+        first = (y + board_color) % 2
+        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        shares = _shares(down[y], down[y + 1], across[y])
+        way = np.zeros(width, np.float32)
+        way[first::2] = over
+        squares = np.zeros(width, np.float32)
+        for k in range(layers):
+            _add_product(alphas[y, k], alphas[y, k], squares)
+        solved = np.empty((layers, width), np.float32)
+        for c in range(channels):
+            _average(shares, colors[above], colors[y], colors[below], c, solved)
+            _add_up(solved, alphas[y], image[y, c], squares, first)
+            for k in range(layers):
+                _move(colors[y, k, c], solved[k], way)
+
+
+@kernel
+def _shares(up, down, across):
+    """Each neighbor's share in the mean: (4, W), above, below, before, after."""
+    width = up.size
+    shares = np.empty((4, width), np.float32)
+    for x in range(width):
+        total = up[x] + down[x] + across[x] + across[x + 1]
+        shares[0, x] = up[x] / total
+        shares[1, x] = down[x] / total
+        shares[2, x] = across[x] / total
+        shares[3, x] = across[x + 1] / total
+    return shares
+
+
+@kernel
+def _average(shares, above, row, below, c, out):
+    """Out (K, W) = the mean of each pixel's neighbors in channel c of three rows (K, C, W)."""
+    width = out.shape[1]
+    out[:] = 0
+    for k in range(out.shape[0]):
+        _add_product(shares[0], above[k, c], out[k])
+        _add_product(shares[1], below[k, c], out[k])
+        _add_product(shares[2, 1:], row[k, c, : width - 1], out[k, 1:])
+        _add_product(shares[3, : width - 1], row[k, c, 1:], out[k, : width - 1])
+
+
+@kernel
+def _add_up(points, alphas, target, squares, first):
+    """Move a row of points (K, W) to the nearest in [0, 1] with the target (W,) as their sum by alphas.
+
+    ``squares`` are the alphas' sums of squares. All pixels at once where no color leaves [0, 1]; the others
+    one by one, of which only every second, from ``first`` on, is needed.
+    """
+    missing = _missing(points, alphas, target)
+    _divide(missing, squares)
+    for k in range(points.shape[0]):
+        _step(alphas[k], missing, points[k])
+    missing = _missing(points, alphas, target)
+    for x in range(first, target.size, 2):
+        if abs(missing[x]) > NEARLY:
+            _project(points[:, x], alphas[:, x], target[x])
+
+
+@kernel
+def _missing(points, alphas, target):
+    missing = target.copy()
+    for k in range(points.shape[0]):
+        _subtract_product(alphas[k], points[k], missing)
+    return missing
+
+
+@kernel
+def _add_product(a, b, out):
+    for x in range(out.size):
+        out[x] += a[x] * b[x]
+
+
+@kernel
+def _subtract_product(a, b, out):
+    for x in range(out.size):
+        out[x] -= a[x] * b[x]
+
+
+@kernel
+def _divide(a, b):
+    for x in range(a.size):
+        a[x] /= b[x]
+
+
+@kernel
+def _step(direction, length, point):
+    zero, one = np.float32(0), np.float32(1)
+    for x in range(point.size):
+        point[x] = min(max(point[x] + length[x] * direction[x], zero), one)
+
+
+@kernel
+def _project(point, alphas, target):
+    """Move a point of the box [0, 1]^K to the nearest one there with ``alphas . point = target``.
+
+    That is clip(point + t * alphas), where the sum of alphas * clip(...) grows with t: concavely from a
+    point of the box up, convexly from it down. Newton's method from t = 0 therefore never goes too far; every
+    step saturates another layer or is the last.
+    """
+    for _ in range(point.size + 1):
+        missing = np.float64(target)
+        for k in range(point.size):
+            missing -= alphas[k] * point[k]
+        if abs(missing) <= NEARLY:
+            break
+        slope = 0.0
+        for k in range(point.size):
+            if (point[k] < 1) if missing > 0 else (point[k] > 0):
+                slope += alphas[k] * alphas[k]
+        if slope == 0:  # alphas do not sum to one: the target is as near as it gets
+            break
+        step = missing / slope
+        for k in range(point.size):
+            point[k] = min(max(point[k] + step * alphas[k], 0.0), 1.0)
+
+
+@kernel
+def _move(point, solved, way):
+    """Go ``way`` times the way from a point to the solved one, as far as [0, 1] reaches."""
+    zero, one = np.float32(0), np.float32(1)
+    for x in range(point.size):
+        point[x] = min(max(point[x] + way[x] * (solved[x] - point[x]), zero), one)
