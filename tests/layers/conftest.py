@@ -1,4 +1,4 @@
-"""A stand-in for what `segment` returns: the attributes that files and contact sheets are made from."""
+"""Results without a decomposition: random layers of a random photo, and all that goes with them."""
 
 from __future__ import annotations
 
@@ -8,32 +8,51 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from softseg import MattingAffinity, Scene
+from softseg.eigen import Eigenpairs
+from softseg.result import SoftSegmentation
 
-def stand_in(rng: np.random.Generator, height: int, width: int, count: int) -> SimpleNamespace:
+
+def random_result(rng: np.random.Generator, height: int, width: int, count: int) -> SoftSegmentation:
     """Return random layers of a random photo; what was found at the working size is half as large."""
-    h, w = (height + 1) // 2, (width + 1) // 2
+    h, w = max((height + 1) // 2, 3), max((width + 1) // 2, 3)
     alphas = rng.random((height, width, count), dtype=np.float32)
     alphas /= alphas.sum(axis=2, keepdims=True)
     colors = rng.random((height, width, count, 3), dtype=np.float32)
-    rgba = np.moveaxis(np.concatenate([colors, alphas[..., None]], axis=3), 2, 0)
-    return SimpleNamespace(
-        image=np.einsum("hwk, hwkc -> hwc", alphas, colors).astype(np.float64),
+    vectors, _ = np.linalg.qr(rng.normal(size=(h * w, min(20, h * w - 1))))
+    k = vectors.shape[1]
+    result = SoftSegmentation(
+        image=np.clip(np.einsum("hwk, hwkc -> hwc", alphas, colors, dtype=float), 0, 1),
         alphas=alphas,
-        colors=colors,
-        rgba=rgba,
-        features=rng.random((h, w, 3), dtype=np.float32),
-        superpixels=rng.integers(0, 9, (h, w)),
-        initial_alphas=rng.normal(0, 0.5, (h, w, 11)).astype(np.float32),
-        eigenpairs=SimpleNamespace(
-            values=np.sort(rng.normal(0, 1e-3, 20)),
-            vectors=rng.normal(size=(h * w, 20)),
-            residuals=rng.random(20),
-            converged=True,
+        scene=Scene(
+            rng.random((h, w, 3), dtype=np.float32),
+            rng.random((h, w, 3), dtype=np.float32),
+            rng.integers(0, 9, (h, w)),
         ),
+        affinity=MattingAffinity(),
+        eigenpairs=Eigenpairs(np.sort(rng.normal(0, 1e-3, k)), vectors, rng.random(k), True),
+        # Near [0, 1], as combinations of the eigenvectors and a constant.
+        initial_alphas=(vectors @ rng.normal(size=(k, 11)) + 0.1).reshape(h, w, 11),
         timings={"features": 0.25, "eigenpairs": 1.5},
     )
+    vars(result)["colors"] = colors
+    return result
+
+
+def stand_in(rng: np.random.Generator, height: int, width: int, count: int) -> SimpleNamespace:
+    """Return the same with attributes that can be changed."""
+    result = random_result(rng, height, width, count)
+    names = (
+        "image alphas colors rgba order scene features superpixels affinity eigenpairs initial_alphas timings"
+    )
+    return SimpleNamespace(**{name: getattr(result, name) for name in names.split()})
 
 
 @pytest.fixture
 def make_result(rng: np.random.Generator) -> Callable[[int, int, int], SimpleNamespace]:
     return lambda height, width, count: stand_in(rng, height, width, count)
+
+
+@pytest.fixture
+def make_segmentation(rng: np.random.Generator) -> Callable[[int, int, int], SoftSegmentation]:
+    return lambda height, width, count: random_result(rng, height, width, count)
