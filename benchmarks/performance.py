@@ -77,13 +77,14 @@ def main() -> None:
     """Measure every photo at every size, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--sizes", nargs="+", type=parsed_size, default=list(TARGETS), metavar="WxH")
+    parser.add_argument("--photos", nargs="+", choices=PHOTOS, default=list(PHOTOS))
     parser.add_argument("--quick", action="store_true", help="the first photo, each size once, none large")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md as well")
     arguments = parser.parse_args()
     sizes = [s for s in arguments.sizes if not (arguments.quick and s[0] * s[1] > LARGE)]
     measurements = []
     for size in sizes:
-        for photo in PHOTOS[:1] if arguments.quick else PHOTOS:
+        for photo in arguments.photos[:1] if arguments.quick else arguments.photos:
             measurements.append(measured(photo, size, once=arguments.quick))
             print(f"{photo} {named(size)}: {measurements[-1].seconds:.1f} s", file=sys.stderr, flush=True)
     report = f"{machine()}\n\n{table(measurements)}"

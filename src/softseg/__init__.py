@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "segmentation": ["PUBLISHED", "Settings", "segment", "spectral_matting"],
         "result": ["SoftSegmentation"],
+        "matting": ["matte"],
         "scene": ["Scene"],
         "laplacian": ["Laplacian"],
         "affinity": ["Affinity", "ColorAffinity", "MattingAffinity", "SemanticAffinity"],

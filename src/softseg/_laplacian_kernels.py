@@ -9,7 +9,7 @@ from softseg._numba import kernel
 
 @kernel
 def split_links(indptr, indices, data, width, radius):
-    """Return the CSR arrays of the near links' own Laplacian, each pixel's attraction by far ones, and who has any.
+    """Return the near links' own Laplacian in CSR, each pixel's attraction by far ones, and who has any.
 
     Near: at most ``radius`` apart along both axes. Attraction: the sum of the positive affinities, which
     are the negative entries.

@@ -1,4 +1,4 @@
-"""The command line: ``softseg segment PHOTO`` and ``softseg demo``.
+"""The command line: ``softseg segment``, ``softseg select``, ``softseg demo``, and two for features.
 
 Results go to standard output; errors and warnings, a line each, to standard error. Exit codes: 0 done, 1 a
 photo that cannot be processed, 2 bad usage, 130 interrupted. What is heavy is imported inside the commands,
@@ -7,26 +7,22 @@ so that ``softseg --help`` answers at once.
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import softseg
+from softseg import cli_batch
+from softseg.cli_messages import BAD_USAGE, DONE, FAILED, INTERRUPTED, complain, one_line_warnings
+from softseg.cli_select import EXAMPLES as SELECT_EXAMPLES
+from softseg.cli_select import select
 from softseg.features.convert import command as convert_checkpoint
 from softseg.features.training.command import EXAMPLES as TRAINING_EXAMPLES
 from softseg.features.training.command import train_features
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from softseg.result import SoftSegmentation
-
-DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # click's UsageError, which typer exports under no name and of late carries inside itself.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]
@@ -46,6 +42,10 @@ EXAMPLES = """\
 
   softseg segment photo.jpg -o layers --layers 7
 
+  softseg segment photo.jpg -o photo.psd -o photo.html -o photo.npz
+
+  softseg segment holiday/ more/*.jpg -o out/{name}.psd --layers auto
+
   softseg segment photo.jpg --features features.npy --published
 """
 
@@ -64,17 +64,22 @@ def main(arguments: list[str] | None = None) -> int:
         0 done, 1 a photo that cannot be processed, 2 bad usage, 130 interrupted.
     """
     try:
-        with _one_line_warnings():
+        with one_line_warnings():
             code = app(arguments, prog_name="softseg", standalone_mode=False) or DONE
     except _UsageError as error:
-        return _fail(f"{_one_line(error.format_message())} (softseg --help shows the usage)", BAD_USAGE)  # type: ignore[attr-defined]
+        complain(f"{error.format_message()} (softseg --help shows the usage)")  # type: ignore[attr-defined]
+        return BAD_USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except MemoryError as error:
-        return _fail(_one_line(str(error)) or "out of memory: try a smaller photo", FAILED)
+        complain(str(error) or "out of memory: try a smaller photo")
+        return FAILED
     except (ImportError, OSError, TypeError, ValueError) as error:
-        return _fail(_one_line(str(error)), FAILED)
-    return _fail("interrupted", INTERRUPTED) if code == INTERRUPTED else code
+        complain(str(error))
+        return FAILED
+    if code == INTERRUPTED:
+        complain("interrupted")
+    return code
 
 
 def _version(wanted: bool) -> None:
@@ -92,25 +97,39 @@ def _root(
     pass
 
 
+def _layer_count(text: str) -> int | str:
+    if text == "auto" or (text.isdecimal() and int(text) > 0):
+        return text if text == "auto" else int(text)
+    raise typer.BadParameter(f"expected auto or a number of at least 1, got {text}")
+
+
 @app.command(epilog=EXAMPLES)
 def segment(
-    photo: Annotated[
-        Path,
-        typer.Argument(help="The photo.", metavar="PHOTO", exists=True, dir_okay=False, show_default=False),
+    photos: Annotated[
+        list[str],
+        typer.Argument(help="Photos, folders of photos, patterns.", metavar="PHOTO", show_default=False),
     ],
     output: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="DIR",
-            help="Where to. [dim]Default: PHOTO's name + _layers[/dim]",
-            file_okay=False,
+            metavar="FILE|DIR",
+            help="Where to, by suffix: .psd, .html, .npz, .png (a label map) or .json (COCO); or a folder. "
+            "May be repeated. {name} stands for the photo's name. [dim]Default: {name}_layers[/dim]",
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do again what is finished: written since its photo last changed.")
+    ] = False,
     layers: Annotated[
-        int | None,
-        typer.Option("--layers", min=1, metavar="N", help="How many layers. [dim]Default: 5[/dim]"),
+        Any,
+        typer.Option(
+            "--layers",
+            parser=_layer_count,
+            metavar="N|auto",
+            help="How many layers. [dim]Default: 5[/dim]",
+        ),
     ] = None,
     features: Annotated[
         str | None,
@@ -155,31 +174,26 @@ def segment(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
 ) -> None:
-    """Decompose a photo into soft layers.
+    """Decompose photos into soft layers.
 
-    Writes one RGBA PNG per layer, contact_sheet.png (everything on one page) and layers.npz (the arrays).
+    A folder gets one RGBA PNG per layer, contact_sheet.png (everything on one page) and layers.npz (for
+    softseg select). Of several photos each gets its own; one that fails is reported and the next one taken.
     Photos of more than 640 x 480 pixels are worked on at that size, and their layers carried up and finished.
     """
-    from softseg.images import as_image
-
-    extractor = None if features is None else _features(features)
-    image = as_image(photo)
+    jobs = cli_batch.jobs(photos, output or [])
     chosen = {
         "n_layers": layers,
         "n_eigenvectors": eigenvectors,
         "n_initial": initial,
         "n_superpixels": superpixels,
     }
-    _run(
-        photo.name,
-        image,
-        output or Path(f"{photo.stem}_layers"),
-        quiet,
-        features=extractor,
-        rng=seed,
-        settings=softseg.PUBLISHED if published else None,
+    options = {
+        "features": None if features is None else _features(features),
+        "rng": seed,
+        "settings": softseg.PUBLISHED if published else None,
         **{name: value for name, value in chosen.items() if value is not None},
-    )
+    }
+    raise typer.Exit(cli_batch.run(jobs, options, force, quiet))
 
 
 @app.command()
@@ -193,8 +207,13 @@ def demo(
     from skimage.data import astronaut
 
     from softseg.images import as_image
+    from softseg.progress import reporter
 
-    _run("astronaut", as_image(astronaut()), output, quiet)
+    job = cli_batch.Job(Path("astronaut"), folders=(output,), files=())
+    with reporter(not quiet) as progress:
+        result = cli_batch.decompose(job, as_image(astronaut()), progress, {})
+    if not quiet:
+        print(cli_batch.summary(job, result))
 
 
 def _features(choice: str) -> str | np.ndarray:
@@ -218,66 +237,6 @@ def _features(choice: str) -> str | np.ndarray:
     return choice
 
 
+app.command(epilog=SELECT_EXAMPLES)(select)
 app.command("train-features", epilog=TRAINING_EXAMPLES)(train_features)
 app.command("convert-checkpoint")(convert_checkpoint)
-
-
-def _run(name: str, image: np.ndarray, folder: Path, quiet: bool, **options: Any) -> None:
-    from softseg.layers._whole import whole_files
-    from softseg.layers.export import save
-    from softseg.layers.sheet import contact_sheet
-    from softseg.progress import reporter
-
-    folder.mkdir(parents=True, exist_ok=True)  # before the long work, so that it is not for nothing
-    with reporter(not quiet) as progress:
-        result = softseg.segment(image, progress=progress, **options)
-        save(folder, result)
-        save(folder / "layers.npz", result)
-        with whole_files(folder) as scratch:
-            contact_sheet(result).save(scratch / "contact_sheet.png")
-    if not quiet:
-        print(_summary(name, folder, result))
-
-
-def _summary(name: str, folder: Path, result: SoftSegmentation) -> str:
-    height, width, count = result.alphas.shape
-    layers = "layer_1.png" if count == 1 else f"layer_1.png .. layer_{count}.png"
-    files = {
-        layers: "one RGBA image per layer",
-        "contact_sheet.png": "everything on one page",
-        "layers.npz": "the arrays, for numpy.load",
-    }
-    working_height, working_width = result.features.shape[:2]
-    shrunk = f", worked on at {working_width} x {working_height}" * (working_height < height)
-    times = {**result.timings, "total": sum(result.timings.values())}
-    column = max(map(len, [*files, *times])) + 2
-    return "\n".join(
-        [
-            f"{name}, {width} x {height} pixels{shrunk}: {count} soft layer{'s' * (count > 1)} in {folder}",
-            *(f"  {file:<{column}}{meaning}" for file, meaning in files.items()),
-            "Time",
-            *(f"  {stage:<{column}}{seconds:8.2f} s" for stage, seconds in times.items()),
-        ]
-    )
-
-
-@contextlib.contextmanager
-def _one_line_warnings() -> Iterator[None]:
-    """Print what the library warns of, a line each; what is for developers (deprecations) stays unseen."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("default", UserWarning)
-        warnings.simplefilter("default", RuntimeWarning)
-        warnings.showwarning = lambda message, *_, **__: print(
-            f"softseg: warning: {_one_line(str(message))}", file=sys.stderr
-        )
-        yield
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"softseg: {message}", file=sys.stderr)
-    return code
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

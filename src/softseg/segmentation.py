@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 from jaxtyping import Float
@@ -31,6 +31,7 @@ from softseg.sparsify import (
     relaxed,
 )
 from softseg.sparsify.constrained_stage import SAMPLE
+from softseg.sparsify.layer_count import check_layers
 from softseg.upsampling import carried_up
 
 WORKING_PIXELS = 640 * 480
@@ -70,7 +71,7 @@ def segment(
     affinity: Affinity | None = None,
     n_eigenvectors: int = 100,
     n_initial: int = 40,
-    n_layers: int = 5,
+    n_layers: int | Literal["auto"] = 5,
     eigensolver: Eigensolver | None = None,
     superpixels: Any = None,
     n_superpixels: int = 2500,
@@ -92,6 +93,7 @@ def segment(
         Default ``MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()``.
     n_eigenvectors, n_initial, n_layers : int
         Eigenvectors, initial clusters and final layers; fewer where a small or plain photo has no more.
+        ``n_layers="auto"`` makes two to ten layers, as many as the photo seems to have objects.
     eigensolver : Eigensolver, optional
         Default that of the settings.
     superpixels : array_like of int, shape (H, W), optional
@@ -143,8 +145,9 @@ def segment(
         if eigensolver is None
         else check_instance("eigensolver", eigensolver, Eigensolver)
     )
-    for name, count in (("n_eigenvectors", n_eigenvectors), ("n_initial", n_initial), ("n_layers", n_layers)):
-        check_count(name, count)
+    check_count("n_eigenvectors", n_eigenvectors)
+    check_count("n_initial", n_initial)
+    check_layers(n_layers)
     generator(rng)  # checked here; every stage gets it as it is, so that the stages alone give the same bits
     photo = as_image(image)
     working = _shrunk(photo, settings.working_pixels if working_pixels is None else working_pixels)
@@ -179,7 +182,7 @@ def segment(
                     settings.preconditioner,
                     progress=lambda *_: tick(),
                 )
-    if alphas.shape[2] < n_layers:
+    if n_layers != "auto" and alphas.shape[2] < n_layers:
         warnings.warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out", stacklevel=2)
     return SoftSegmentation.made(photo, alphas, scene, affinity, laplacian, pairs, initial, stages.timings)
 

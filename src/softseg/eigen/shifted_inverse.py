@@ -47,7 +47,7 @@ class ShiftedInverse(Preconditioner):
         if np.count_nonzero(kept) > MOST_KEPT:
             return LocalInverse().prepare(laplacian, rng)
         shift: float = SHIFT * float(np.abs(laplacian.local.diagonal()).mean()) / kept.size
-        shift = max(shift, np.finfo(np.float32).tiny)
+        shift = max(shift, float(np.finfo(np.float32).tiny))
         while True:
             try:
                 factors = factorize(laplacian.matrix, shift, laplacian.shape, LOCAL_RADIUS, kept)

@@ -1,19 +1,98 @@
-"""How layers are ordered, colored and described."""
+"""How layers are ordered, told apart by color, and described."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from softseg.images import eight_bits
+
 if TYPE_CHECKING:
     from softseg.result import SoftSegmentation
 
+# Picked one by one among colors known to be accessible, each as far in CIELAB from those before as can be,
+# for the normal eye and the three kinds of color blindness: few layers get the most distinct colors.
+PALETTE = np.array(
+    [
+        (0x00, 0x72, 0xB2),  # blue
+        (0xFE, 0x61, 0x00),  # orange
+        (0xFF, 0xAA, 0xBB),  # pink
+        (0x22, 0x22, 0x22),  # almost black
+        (0xEE, 0xDD, 0x88),  # cream
+        (0x33, 0x22, 0x88),  # indigo
+        (0x99, 0xDD, 0xFF),  # sky
+        (0x8C, 0x51, 0x0A),  # brown
+        (0xAA, 0x33, 0x77),  # magenta
+        (0x78, 0x5E, 0xF0),  # violet
+    ]
+)
+
 
 def back_to_front(result: SoftSegmentation) -> tuple[int, ...]:
-    """Return the layers' indices from back to front: the largest first."""
-    return tuple(int(k) for k in (-result.alphas.sum(axis=(0, 1))).argsort(kind="stable"))
+    """Return the layers' indices from back to front.
+
+    What lies behind is large and goes on beyond the photo; what stands before it is small and inside. So the
+    layers are sorted by the share of the photo's area that they cover plus the share of its border, the
+    largest sum first: sky along three sides is behind a person of the same area who stands on the fourth.
+
+    Parameters
+    ----------
+    result : SoftSegmentation
+        K layers.
+
+    Returns
+    -------
+    tuple of int, length K
+        Of equal layers the one of the lower index comes first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import segment
+    >>> image = np.zeros((20, 30, 3)); image[:, 12:] = (1, 0.8, 0)
+    >>> result = segment(image, n_layers=2)
+    >>> result.order[0] == int(result.alphas[10, 20].argmax())
+    True
+    """
+    alphas = result.alphas
+    border = np.concatenate([alphas[0], alphas[-1], alphas[1:-1, 0], alphas[1:-1, -1]])
+    behind = alphas.mean(axis=(0, 1), dtype=float) + border.mean(axis=0, dtype=float)
+    return tuple(np.argsort(-behind, kind="stable").tolist())
 
 
 def description(result: SoftSegmentation) -> str:
-    """Return one line that says how many layers of which size a result has."""
-    height, width, layers = result.alphas.shape
-    return f"<SoftSegmentation: {layers} layers of {width}x{height} pixels>"
+    """Return what a result's repr says: its size and, from back to front, its layers.
+
+    Of each layer the index (from 0, as `SoftSegmentation.edit` takes it), the share of the photo's area, and
+    the mean color as red, green and blue in hexadecimal digits, as in HTML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import segment
+    >>> image = np.zeros((20, 30, 3)); image[:, 12:] = (1, 0.8, 0)
+    >>> segment(image, n_layers=2)
+    <SoftSegmentation: 2 layers of 30x20 pixels, from back to front
+      [...]  ...%  #f...
+      [...]  ...%  #0...>
+    """
+    height, width, count = result.alphas.shape
+    areas = result.alphas.mean(axis=(0, 1), dtype=float)
+    lines = [
+        f"<SoftSegmentation: {count} layer{'s' * (count > 1)} of {width}x{height} pixels, from back to front",
+        *(f"  [{k}] {areas[k]:6.1%}  {_mean_color(result, k)}" for k in result.order),
+    ]
+    return "\n".join(lines).rstrip() + ">"
+
+
+def _mean_color(result: SoftSegmentation, layer: int) -> str:
+    """Return a layer's mean color, or nothing if the layer is empty.
+
+    Of the photo where the layer is, not of the layer's own colors: a repr must not take long.
+    """
+    alpha = result.alphas[..., layer]
+    if not alpha.any():
+        return ""
+    mean = np.einsum("hw,hwc->c", alpha, result.image, dtype=float) / alpha.sum(dtype=float)
+    return "#" + eight_bits(mean).tobytes().hex()

@@ -1,37 +1,22 @@
-"""A result on one page: the photo, the features, the layers in distinct colours and each layer's alpha."""
+"""A result on one page: the photo, the features, the layers in distinct colors and each layer's alpha."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from softseg.images import eight_bits
+from softseg.layers.arrangement import PALETTE as PALETTE
 
 if TYPE_CHECKING:
     from softseg.result import SoftSegmentation
-
-# Picked one by one among colours known to be accessible, each as far in CIELAB from those before as can be,
-# for the normal eye and the three kinds of colour blindness: few layers get the most distinct colours.
-PALETTE = np.array(
-    [
-        (0x00, 0x72, 0xB2),  # blue
-        (0xFE, 0x61, 0x00),  # orange
-        (0xFF, 0xAA, 0xBB),  # pink
-        (0x22, 0x22, 0x22),  # almost black
-        (0xEE, 0xDD, 0x88),  # cream
-        (0x33, 0x22, 0x88),  # indigo
-        (0x99, 0xDD, 0xFF),  # sky
-        (0x8C, 0x51, 0x0A),  # brown
-        (0xAA, 0x33, 0x77),  # magenta
-        (0x78, 0x5E, 0xF0),  # violet
-    ]
-)
 
 # Sizes in pixels.
 WIDTH, HEIGHT = 1600, 1200
@@ -47,21 +32,23 @@ PAPER, INK, FAINT, FRAME = "#ffffff", "#1a1a1a", "#6b6b6b", "#c9c9c9"
 class _Panel:
     label: str
     pixels: UInt8[np.ndarray, "H W 3"]
-    colour: tuple[int, int, int] | None = None
+    color: tuple[int, int, int] | None = None
     note: str = ""
 
 
-def contact_sheet(result: SoftSegmentation) -> Image.Image:
+def contact_sheet(result: SoftSegmentation, names: Sequence[str] | None = None) -> Image.Image:
     """Draw a result on one page, at most 1600 pixels wide.
 
-    Panels: the photo; the semantic features as red, green and blue; the layers, each in a colour of its own
+    Panels: the photo; the semantic features as red, green and blue; the layers, each in a color of its own
     and mixed by their alphas; and each layer's alpha from black (0) to white (1), with the share of the photo
-    that it covers. From the eleventh layer on the colours repeat.
+    that it covers. From the eleventh layer on the colors repeat.
 
     Parameters
     ----------
     result : SoftSegmentation
         What to draw.
+    names : sequence of str, optional
+        What to call the layers. Default: layer 1, layer 2, ..., as files of them are called.
 
     Returns
     -------
@@ -74,13 +61,13 @@ def contact_sheet(result: SoftSegmentation) -> Image.Image:
     >>> from softseg.layers.sheet import contact_sheet
     >>> contact_sheet(segment("photo.jpg")).save("sheet.png")  # doctest: +SKIP
     """
-    panels = _panels(result)
+    count = result.alphas.shape[2]
+    panels = _panels(result, names or [f"layer {k + 1}" for k in range(count)])
     height, width = result.image.shape[:2]
     columns, (w, h) = _arrangement(len(panels), width / height)
     cell = max(w, LEAST_CELL)
     rows = math.ceil(len(panels) / columns)
 
-    count = result.alphas.shape[2]
     subtitle = (
         f"{count} soft layer{'s' * (count > 1)}   ·   {width} x {height} pixels   ·   "
         f"{sum(result.timings.values()):.1f} s"
@@ -103,18 +90,22 @@ def contact_sheet(result: SoftSegmentation) -> Image.Image:
     return sheet
 
 
-def _panels(result: SoftSegmentation) -> list[_Panel]:
-    alphas = result.alphas
-    colours = PALETTE[np.arange(alphas.shape[2]) % len(PALETTE)]
+def layers_in_colors(alphas: Float[np.ndarray, "H W K"]) -> Float[np.ndarray, "H W 3"]:
+    """Return each layer in a color of the palette, mixed by the alphas."""
+    colors = PALETTE[np.arange(alphas.shape[2]) % len(PALETTE)] / 255
+    return np.clip(alphas @ colors, 0, 1)
+
+
+def _panels(result: SoftSegmentation, names: Sequence[str]) -> list[_Panel]:
     panels = [
         _Panel("photo", eight_bits(result.image)),
         _Panel("features", eight_bits(result.features)),
-        _Panel("layers", eight_bits(alphas @ (colours / 255))),
+        _Panel("layers", eight_bits(layers_in_colors(result.alphas))),
     ]
-    for number, colour in enumerate(colours, start=1):
-        alpha = alphas[..., number - 1]
+    for k, name in enumerate(names):
+        alpha = result.alphas[..., k]
         grey = np.repeat(eight_bits(alpha)[..., None], 3, axis=2)
-        panels.append(_Panel(f"layer {number}", grey, tuple(colour.tolist()), f"{alpha.mean():.0%}"))
+        panels.append(_Panel(name, grey, tuple(PALETTE[k % len(PALETTE)].tolist()), f"{alpha.mean():.0%}"))
     return panels
 
 
@@ -147,8 +138,8 @@ def _draw_panel(
     draw = ImageDraw.Draw(sheet)
     baseline = top + LABEL - 12
     text = left
-    if panel.colour is not None:
-        draw.rectangle((left, baseline - 15, left + 15, baseline), panel.colour, FRAME)
+    if panel.color is not None:
+        draw.rectangle((left, baseline - 15, left + 15, baseline), panel.color, FRAME)
         text += 24
     draw.text((text, baseline), panel.label, INK, _font(TEXT_SIZE), anchor="ls")
     draw.text((left + cell, baseline), panel.note, FAINT, _font(TEXT_SIZE), anchor="rs")

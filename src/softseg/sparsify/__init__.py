@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "clustering": ["initial_clusters", "kmeans"],
         "constrained_stage": ["constrained"],
         "grouping": ["group", "mean_features"],
+        "layer_count": ["merged_layers"],
         "relaxed_stage": ["PixelBlocks", "Preconditioner", "Unpreconditioned", "image_gradient", "relaxed"],
         "simplex": ["project_to_simplex"],
     },

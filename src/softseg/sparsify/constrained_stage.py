@@ -22,7 +22,7 @@ from softseg.sparsify.reweighted import Pixels, solve_directly, solve_iterativel
 BLOCK_ROWS = 4096  # pixels that a thread takes at a time
 FAINT = 0.1  # layers that nowhere exceed this are dropped
 SAMPLE = 8192  # pixels that the energy is summed over once the first layers are dropped
-MANY = 8  # times as many until then
+MANY = 16  # times as many until then
 THINNED = 4  # one in so many of the sample is enough for a preconditioner
 
 
@@ -52,7 +52,7 @@ def constrained(
     sample : int or None
         Sum the energy over about this many pixels if there are more: the unknowns are only the eigenvectors'
         coefficients, which a sample determines well. The first quarter of the iterations, which decide where
-        the layers go, see all pixels or eight times as many. None: over all pixels, as published.
+        the layers go, see all pixels or sixteen times as many. None: over all pixels, as published.
     rng : None, int or numpy.random.Generator
         For the sample. None means a fixed seed.
 

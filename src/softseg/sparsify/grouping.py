@@ -1,21 +1,23 @@
-"""Grouping: the surviving initial layers are added up into as many as wanted, by their features."""
+"""Grouping: the surviving initial layers are added up into as many as wanted, or as the photo asks for."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from softseg._checks import check_count
 from softseg._rng import RNG
 from softseg._threads import single_threaded_blas
 from softseg.sparsify.clustering import kmeans
+from softseg.sparsify.layer_count import check_layers, merged_layers
 
 
 @single_threaded_blas()
 def group(
     alphas: Float[np.ndarray, "H W K"],
     features: Float[np.ndarray, "H W C"],
-    n_layers: int = 5,
+    n_layers: int | Literal["auto"] = 5,
     rng: RNG = None,
 ) -> Float[np.ndarray, "H W n"]:
     """Add up layers whose alpha-weighted mean features fall into one k-means cluster.
@@ -26,8 +28,9 @@ def group(
         The initial layers.
     features : ndarray, shape (H, W, C)
         Semantic features of the same pixels.
-    n_layers : int
-        How many groups; fewer come back if fewer layers are distinct.
+    n_layers : int or "auto"
+        How many groups; fewer come back if fewer layers are distinct. "auto" merges layers, not only by
+        their features, until two to ten are left that differ (`merged_layers`); the paper has no such rule.
     rng : None, int or numpy.random.Generator
         For k-means. None means a fixed seed.
 
@@ -48,10 +51,13 @@ def group(
     >>> group(np.eye(8).reshape(2, 4, 8), features, n_layers=2).sum(axis=(0, 1))
     array([4., 4.])
     """
-    check_count("n_layers", n_layers)
+    check_layers(n_layers)
     if alphas.shape[:2] != features.shape[:2]:
         raise ValueError(f"features: expected the layers' size {alphas.shape[:2]}, got {features.shape[:2]}")
-    groups = kmeans(mean_features(alphas, features), n_layers, rng)
+    if n_layers == "auto":
+        groups = merged_layers(alphas, features)
+    else:
+        groups = kmeans(mean_features(alphas, features), n_layers, rng)
     return np.stack([alphas[:, :, groups == g].sum(axis=2) for g in range(groups.max() + 1)], axis=2)
 
 

@@ -1,0 +1,257 @@
+"""Soft selection: a click, scribbles or a rough outline, and the object they mean.
+
+A mask is a combination of the Laplacian's smoothest eigenvectors. What the user gave says of some superpixels
+that they are inside or outside; what is alike or unlike them says it of most others; the mask is the
+combination that agrees with all of them best and is smooth.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int
+from scipy import linalg
+
+from softseg.upsampling import upsample
+
+if TYPE_CHECKING:
+    from softseg.result import SoftSegmentation
+
+# Eigenvectors enter the likeness with the weight 1 / (eigenvalue + LOCALITY / number of pixels): the smaller,
+# the farther likeness reaches. A pattern's eigenvalue falls as the inverse of the number of pixels, too.
+LOCALITY = 3
+CLEAR = 0.1  # superpixels whose likeness is less than this from the threshold have no say
+SMOOTHNESS = 0.5  # of the largest eigenvalue's eigenvector, against agreement on all pixels
+GIVEN = 0.2  # the weight of what was given by hand, over that of all pixels
+CONTRAST = 1.5  # the fit stays short of 0 and 1; stretched by this about 1/2 it reaches them
+MOST_SEEDS = 64  # superpixels of a scribble that others are compared with
+
+
+def select(
+    result: SoftSegmentation,
+    point: Any = None,
+    foreground: Any = None,
+    background: Any = None,
+    lasso: Any = None,
+) -> Float32[np.ndarray, "H W"]:
+    """Select an object softly: by a click, by scribbles, or by a rough outline.
+
+    Superpixels are compared by the angle between their rows of eigenvectors, each eigenvector over the square
+    root of its eigenvalue (a diffusion distance on the sphere), less the distance of their semantic features.
+    The mask ``E y`` minimises ``sum_p c_p ((E y)_p - t_p)^2 + y' Lambda y`` with that evidence t and its
+    weight c: one solve of as many unknowns as there are eigenvectors.
+
+    The first call on a result prepares it, for a few tenths of a second at 640x480; it keeps the eigenvectors
+    in single precision for as long as the result lives.
+
+    Parameters
+    ----------
+    result : SoftSegmentation
+        Of the photo.
+    point : (x, y), optional
+        A pixel of the object, counted from the top left corner.
+    foreground, background : array_like, optional
+        Pixels of the object and of the rest: (n, 2) as x, y, or an (H, W) mask. The background may go with
+        a point or with a foreground.
+    lasso : array_like, shape (n, 2), optional
+        Corners (x, y) of an outline about the object. What is outside is not selected; what is inside is,
+        unless the initial layers that it belongs to lie mostly outside.
+
+    Returns
+    -------
+    ndarray, shape (H, W)
+        Float32, in [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        In one line, naming the argument, if none or too many are given, or one does not fit the photo.
+
+    References
+    ----------
+    Ng, Jordan, Weiss, "On Spectral Clustering", 2001 (rows of eigenvectors on the sphere); Levin, Rav-Acha,
+    Lischinski, "Spectral Matting", PAMI 2008 (mattes in the span of the eigenvectors).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import segment
+    >>> from softseg.layers import select
+    >>> image = np.zeros((20, 30, 3)); image[:, 12:] = (1, 0.8, 0)
+    >>> mask = select(segment(image, n_layers=2), point=(20, 10))
+    >>> float(mask[:, :11].max()) < 0.05, float(mask[:, 13:].min()) > 0.95
+    (True, True)
+    """
+    if sum(argument is not None for argument in (point, foreground, lasso)) != 1:
+        raise ValueError("select: expected exactly one of point, foreground and lasso")
+    if lasso is not None and background is not None:
+        raise ValueError("background: goes with a point or a foreground; a lasso has its outside")
+    shape = result.image.shape[:2]
+    if lasso is not None:
+        outline = _checked_outline(lasso, shape)
+        prepared = _prepared(result)
+        evidence = _of_outline(prepared, _superpixels_inside(prepared, outline, shape))
+    else:
+        name = "point" if foreground is None else "foreground"
+        inside = _checked_pixels(name, [point] if foreground is None else foreground, shape)
+        outside = None if background is None else _checked_pixels("background", background, shape)
+        prepared = _prepared(result)
+        evidence = _of_seeds(
+            prepared,
+            prepared.seeds(inside, shape),
+            None if outside is None else prepared.seeds(outside, shape),
+        )
+    mask = _fitted(prepared, *evidence)
+    if mask.shape != shape:
+        mask = upsample(mask[..., None], result.scene.image, result.image)[..., 0]
+    return np.clip(CONTRAST * (mask - 0.5) + 0.5, 0, 1)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What selections of one result share; everything but the vectors by superpixel."""
+
+    vectors: Float32[np.ndarray, "N k"]
+    smoothness: Float[np.ndarray, " k"]
+    labels: Int[np.ndarray, "h w"]
+    areas: Float[np.ndarray, " S"]
+    means: Float[np.ndarray, "S k"]  # of the vectors
+    directions: Float[np.ndarray, "S k"]  # of the means, each vector over its eigenvalue's square root
+    features: Float[np.ndarray, "S 3"]
+    layers: Float[np.ndarray, "S K0"]  # the initial ones' shares of each superpixel
+
+    def seeds(self, pixels: Int[np.ndarray, "n 2"], shape: tuple[int, ...]) -> Int[np.ndarray, " m"]:
+        """Return the superpixels of some of the photo's pixels (x, y)."""
+        (h, w), (height, width) = self.labels.shape, shape
+        return np.unique(self.labels[pixels[:, 1] * h // height, pixels[:, 0] * w // width])
+
+    def likeness(self, seeds: Int[np.ndarray, " m"]) -> Float[np.ndarray, " S"]:
+        """Return how like the most similar seed each superpixel is: 1 the same, about 0 where in doubt."""
+        some = seeds[np.linspace(0, len(seeds) - 1, min(len(seeds), MOST_SEEDS)).astype(int)]
+        angles = self.directions @ self.directions[some].T
+        distances = np.linalg.norm(self.features[:, None] - self.features[some], axis=2)
+        return (angles - distances).max(axis=1)
+
+
+_PREPARED: weakref.WeakKeyDictionary[SoftSegmentation, _Prepared] = weakref.WeakKeyDictionary()
+
+
+def _prepared(result: SoftSegmentation) -> _Prepared:
+    if result not in _PREPARED:
+        _PREPARED[result] = _prepare(result)
+    return _PREPARED[result]
+
+
+def _prepare(result: SoftSegmentation) -> _Prepared:
+    pairs, scene = result.eigenpairs, result.scene
+    means = scene.superpixel_means(pairs.vectors.reshape(*scene.shape, -1))
+    values = np.maximum(pairs.values, 0)  # below zero are the semantic cuts: as smooth as can be
+    rows = means / np.sqrt(values + LOCALITY / len(pairs.vectors))
+    shares = np.clip(scene.superpixel_means(result.initial_alphas), 0, 1)
+    return _Prepared(
+        pairs.vectors.astype(np.float32),
+        SMOOTHNESS * values / max(float(values.max()), np.finfo(float).tiny),
+        scene.superpixels,
+        np.bincount(scene.superpixels.ravel()).astype(float),
+        means,
+        rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(float).tiny),
+        scene.superpixel_means(scene.features),
+        shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(float).tiny),
+    )
+
+
+def _of_seeds(
+    prepared: _Prepared, inside: Int[np.ndarray, " m"], outside: Int[np.ndarray, " b"] | None
+) -> tuple[Bool[np.ndarray, " S"], Float[np.ndarray, " S"]]:
+    """Return which superpixels are inside, by likeness to what was given, and the weight of each.
+
+    In doubt, and always where no background was given, unlike the object is outside.
+    """
+    likeness = prepared.likeness(inside)
+    if outside is not None:
+        likeness -= np.maximum(prepared.likeness(outside), 0)
+    target = likeness > 0
+    weights = np.where(np.abs(likeness) > CLEAR, prepared.areas, 0.0)
+    for seeds, value in ((outside, False), (inside, True)):  # the object's word counts where they overlap
+        if seeds is not None:
+            target[seeds] = value
+            weights[seeds] += GIVEN * prepared.areas.sum() / len(seeds)
+    return target, weights
+
+
+def _of_outline(
+    prepared: _Prepared, inside: Float[np.ndarray, " S"]
+) -> tuple[Float[np.ndarray, " S"], Float[np.ndarray, " S"]]:
+    """Return each superpixel's evidence and weight from how much of it lies within an outline."""
+    shares = prepared.areas @ prepared.layers
+    within = (prepared.areas * inside) @ prepared.layers / np.maximum(shares, np.finfo(float).tiny)
+    consistent = prepared.layers @ np.clip(2 * within - 0.5, 0, 1)  # 0 up to a quarter inside, 1 from three
+    return inside * consistent, prepared.areas
+
+
+def _fitted(
+    prepared: _Prepared,
+    target: Float[np.ndarray, " S"] | Bool[np.ndarray, " S"],
+    weights: Float[np.ndarray, " S"],
+) -> Float32[np.ndarray, "h w"]:
+    """Return the smooth combination of the eigenvectors that agrees with the evidence best."""
+    means = prepared.means
+    gram = means.T @ (weights[:, None] * means)
+    gram[np.diag_indices_from(gram)] += prepared.smoothness + 1e-6  # where the evidence leaves a vector free
+    coefficients = linalg.solve(gram, means.T @ (weights * target), assume_a="pos")
+    return (prepared.vectors @ coefficients.astype(np.float32)).reshape(prepared.labels.shape)
+
+
+def _superpixels_inside(
+    prepared: _Prepared, outline: Float[np.ndarray, "n 2"], shape: tuple[int, ...]
+) -> Float[np.ndarray, " S"]:
+    """Return the share of each superpixel that lies within an outline."""
+    from skimage.draw import polygon2mask
+
+    scale = np.array(prepared.labels.shape) / shape
+    mask = polygon2mask(prepared.labels.shape, (outline[:, ::-1] + 0.5) * scale - 0.5)
+    if not mask.any():
+        raise ValueError("lasso: expected an outline about some pixels, got one about none")
+    return np.bincount(prepared.labels.ravel(), mask.ravel().astype(float)) / prepared.areas
+
+
+def _checked_pixels(name: str, pixels: Any, shape: tuple[int, ...]) -> Int[np.ndarray, "n 2"]:
+    """Return pixels, or those of a mask, as integer coordinates x, y."""
+    values = _as_numbers(name, pixels)
+    if values.shape == shape:
+        values = np.argwhere(values != 0)[:, ::-1].astype(float)
+    elif values.ndim != 2 or values.shape[1] != 2:
+        if name == "point":
+            raise ValueError(f"point: expected two numbers (x, y), got {pixels[0]!r}")
+        raise ValueError(
+            f"{name}: expected pixels (x, y) of shape (n, 2), or a mask of the photo's shape {shape}, "
+            f"got shape {values.shape}"
+        )
+    if len(values) == 0:
+        raise ValueError(f"{name}: expected at least one pixel, got none")
+    rounded = np.rint(values)
+    wrong = ~((rounded >= 0) & (rounded < np.array(shape[::-1]))).all(axis=1)  # NaN is wrong as well
+    if wrong.any():
+        x, y = values[wrong][0]
+        raise ValueError(f"{name}: expected pixels of a photo {shape[1]}x{shape[0]}, got ({x:g}, {y:g})")
+    return rounded.astype(np.int64)
+
+
+def _checked_outline(lasso: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "n 2"]:
+    corners = _as_numbers("lasso", lasso)
+    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
+        raise ValueError(f"lasso: expected at least three corners (x, y), got shape {corners.shape}")
+    if not np.isfinite(corners).all():
+        raise ValueError("lasso: expected finite coordinates, got NaN or infinity")
+    return corners
+
+
+def _as_numbers(name: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected numbers, got {values!r:.40}") from None
