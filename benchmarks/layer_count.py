@@ -61,6 +61,7 @@ LOOKS = (
         Material("china", (10, 190), (330, 630)),  # sky
         Material("astronaut", (10, 80), (300, 365)),  # wall
         Material("page", (10, 180), (170, 370)),  # print
+        Material("immunohistochemistry", (400, 505), (170, 235)),  # cells
     ),
     (
         Material("astronaut", (340, 470), (60, 130)),  # space suit
@@ -83,9 +84,10 @@ LOOKS = (
     ),
     (Material("brick", (0, 512), (0, 512), 2, (1, 0.6, 0.5)),),
     (Material("grass", (0, 512), (0, 512), 2, (0.7, 1, 0.4)),),
-    (Material("rocket", (10, 100), (180, 300)),),  # evening sky
-    (Material("flower", (10, 250), (470, 630)),),  # leaves out of focus
-    (Material("immunohistochemistry", (400, 505), (170, 235)),),  # cells
+    (
+        Material("rocket", (10, 100), (180, 300)),  # evening sky
+        Material("flower", (10, 250), (470, 630)),  # leaves out of focus
+    ),
 )
 
 
