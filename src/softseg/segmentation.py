@@ -135,8 +135,10 @@ def segment(
     >>> import numpy as np
     >>> from softseg import segment
     >>> image = np.zeros((20, 30, 3)); image[:, 12:] = (1, 0.8, 0)
-    >>> segment(image, n_layers=2)
-    <SoftSegmentation: 2 layers of 30x20 pixels>
+    >>> segment(image, n_layers=2)  # doctest: +ELLIPSIS
+    <SoftSegmentation: 2 layers of 30x20 pixels, from back to front
+      [...]  ...%  #...
+      [...]  ...%  #...>
     """
     settings = DEFAULT if settings is None else check_instance("settings", settings, Settings)
     affinity = AFFINITY if affinity is None else check_instance("affinity", affinity, Affinity)
@@ -266,8 +268,10 @@ def spectral_matting(
     >>> import numpy as np
     >>> from softseg import spectral_matting
     >>> image = np.zeros((12, 20, 3)); image[:, 8:] = 1
-    >>> spectral_matting(image, n_eigenvectors=8, n_layers=2)
-    <SoftSegmentation: 2 layers of 20x12 pixels>
+    >>> spectral_matting(image, n_eigenvectors=8, n_layers=2)  # doctest: +ELLIPSIS
+    <SoftSegmentation: 2 layers of 20x12 pixels, from back to front
+      [...]  ...%  #...
+      [...]  ...%  #...>
     """
     check_count("n_eigenvectors", n_eigenvectors)
     check_count("n_layers", n_layers)

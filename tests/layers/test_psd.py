@@ -98,17 +98,17 @@ def test_one_layer_alone(tmp_path: Path, make_segmentation: Make) -> None:
 
 def test_covering_layers(tmp_path: Path, make_segmentation: Make) -> None:
     alphas = np.broadcast_to([0.6, 0.1, 0.3], (6, 9, 3)).copy()
-    alphas[0] = (0, 0, 1)
+    alphas[2, 1:-1] = (0, 0, 1)
     result = with_alphas(make_segmentation(6, 9, 3), alphas)
     save(tmp_path / "out.psd", result, blend="normal")
     back, middle, front = PSDImage.open(tmp_path / "out.psd")
     assert [layer.name for layer in (back, middle, front)] == ["layer 1", "layer 3", "layer 2"]
     assert all(layer.blend_mode == BlendMode.NORMAL for layer in (back, middle, front))
     assert (pixels(back)[..., 3] == 255).all()
-    assert (pixels(middle)[0, :, 3] == 255).all()
+    assert (pixels(middle)[2, 1:-1, 3] == 255).all()
     # The front layer's is its alpha; the middle one's is its share of the two that are not in front.
-    np.testing.assert_allclose(pixels(front)[1:, :, 3], 255 * 0.1, atol=1)
-    np.testing.assert_allclose(pixels(middle)[1:, :, 3], 255 * 0.3 / 0.9, atol=1.5)
+    np.testing.assert_allclose(pixels(front)[3:, :, 3], 255 * 0.1, atol=1)
+    np.testing.assert_allclose(pixels(middle)[3:, :, 3], 255 * 0.3 / 0.9, atol=1.5)
 
 
 def test_edited_colors_are_kept(tmp_path: Path, make_segmentation: Make) -> None:

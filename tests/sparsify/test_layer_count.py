@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from softseg import segment
-from softseg.sparsify import group, merged_layers
+from softseg.sparsify import group, merged_layers, project_to_simplex
 from softseg.sparsify.layer_count import MOST, SMALL, check_layers
 
 HEIGHT, WIDTH = 40, 96
@@ -46,10 +46,23 @@ def test_far_parts_of_one_look_are_one_layer() -> None:
 
 def test_a_soft_border_joins_what_a_sharp_one_parts() -> None:
     means = np.array([[0.1, 0.3, 0], [0.5, 0.3, 0], [0.9, 0.9, 1]])
-    features = painted(stripes([32, 32, 32], softness=10), means)
-    np.testing.assert_array_equal(merged_layers(stripes([32, 32, 32], softness=10), features), [0, 0, 1])
+    soft = stripes([32, 32, 32], softness=10)
+    np.testing.assert_array_equal(merged_layers(soft, painted(soft, means)), [0, 0, 1])
     sharp = stripes([32, 32, 32])
     np.testing.assert_array_equal(merged_layers(sharp, painted(sharp, means)), [0, 1, 2])
+
+
+def test_softness_is_the_alphas_not_the_features() -> None:
+    # Where each column belongs to one of two layers or to both alike, what is near what hardly differs.
+    means = np.array([[0.25, 0.3, 0], [0.75, 0.3, 0], [0.9, 0.9, 1]])
+    sharp, mixed = stripes([32, 32, 32]), stripes([32, 32, 32])
+    mixed[:, 16:48, :2] = 0.5
+    features = painted(sharp, means)
+    stripy = mixed.copy()  # the same where it is blurred, but every pixel belongs to one layer
+    stripy[:, 16:48, 0] = np.arange(32) % 2
+    stripy[:, 16:48, 1] = 1 - stripy[:, 16:48, 0]
+    np.testing.assert_array_equal(merged_layers(mixed, features), [0, 0, 1])
+    np.testing.assert_array_equal(merged_layers(stripy, features), [0, 1, 2])
 
 
 def test_small_layers_join_their_nearest() -> None:
@@ -66,9 +79,19 @@ def test_two_layers_are_left_however_small() -> None:
 
 
 def test_never_more_than_ten() -> None:
+    grid = np.stack(np.meshgrid(*[[0, 0.5, 1]] * 3), axis=-1).reshape(-1, 3)[:24]
     alphas = stripes([4] * 24)
-    features = painted(alphas, np.random.default_rng(0).random((24, 3)))
-    assert merged_layers(alphas, features).max() < MOST
+    assert merged_layers(alphas, painted(alphas, grid, grain=0)).max() + 1 == MOST
+
+
+def test_what_is_one_in_a_plain_scene_is_two_in_a_crowded_one() -> None:
+    alike = np.array([[0.0, 0, 0], [0, 0, 0.1]])
+    for others, same in ((CORNERS[[1]], True), (CORNERS[1:7], False)):
+        means = np.concatenate([alike[:1], others, alike[1:]])  # the two do not touch
+        alphas = stripes([WIDTH // len(means)] * len(means))
+        groups = merged_layers(alphas, painted(alphas, means))
+        assert (groups[0] == groups[-1]) == same
+        assert len(np.unique(groups[:-1])) == len(means) - 1
 
 
 def test_one_layer_and_one_look() -> None:
@@ -103,6 +126,11 @@ def test_alphas_beyond_0_and_1_and_layers_of_nothing(rng: np.random.Generator) -
     assert groups[0] != groups[1]
     nothing = np.full((HEIGHT, WIDTH, 1), -2.0)
     np.testing.assert_array_equal(merged_layers(np.concatenate([1 + nothing, nothing], axis=2), features), 0)
+    noise = gaussian_filter(rng.normal(0.2, 5, (30, 40, 9)), (3, 3, 0))
+    colors = gaussian_filter(rng.normal(0.5, 2, (30, 40, 3)), (3, 3, 0)).clip(0, 1)
+    np.testing.assert_array_equal(
+        merged_layers(noise, colors), merged_layers(project_to_simplex(noise), colors)
+    )
     # Noise all over, one pixel, one row: some groups, none of them empty.
     for shape in ((9, 11), (1, 1), (1, 7)):
         groups = merged_layers(rng.normal(0.2, 0.5, (*shape, 6)), rng.random((*shape, 3)))
