@@ -153,7 +153,7 @@ class SoftSegmentation:
 
     def select(
         self,
-        point: Sequence[float] | None = None,
+        point: Sequence[float] | Sequence[int] | None = None,
         foreground: Any = None,
         background: Any = None,
         lasso: Any = None,

@@ -44,8 +44,8 @@ def select(
     The mask ``E y`` minimises ``sum_p c_p ((E y)_p - t_p)^2 + y' Lambda y`` with that evidence t and its
     weight c: one solve of as many unknowns as there are eigenvectors.
 
-    The first call on a result prepares it, for a few tenths of a second at 640x480; it keeps the eigenvectors
-    in single precision for as long as the result lives.
+    The first call on a result prepares it, which takes under a second at 640x480, and keeps the eigenvectors
+    in single precision (120 MB there) for as long as the result lives.
 
     Parameters
     ----------
