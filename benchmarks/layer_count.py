@@ -24,7 +24,7 @@ from softseg.images import eight_bits, shrink
 from softseg.layers.sheet import PALETTE
 from softseg.sparsify import group, merged_layers, project_to_simplex, relaxed
 
-SEEDS = range(6)
+HALVES = {"tuning": range(3), "held out": range(3, 6)}  # seeds
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "stereo_motorcycle", "coins", "china", "flower")
 HEIGHT, WIDTH = 180, 240
 COUNTS = range(2, 9)
@@ -97,15 +97,16 @@ def main() -> None:
     output = (
         Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parents[1] / "docs" / "layer-count.png"
     )
-    print("| objects | layers | right |")
-    print("|---|---|---|")
-    total = 0
+    print("| objects | " + " | ".join(f"layers, {half}" for half in HALVES) + " |")
+    print("|---|" + "---|" * len(HALVES))
+    right = dict.fromkeys(HALVES, 0)
     for count in COUNTS:
-        numbers = [counted(count, seed, cache) for seed in SEEDS]
-        right = numbers.count(count)
-        total += right
-        print(f"| {count} | {', '.join(map(str, numbers))} | {right} of {len(SEEDS)} |")
-    print(f"| all | | {total} of {len(COUNTS) * len(SEEDS)} |")
+        row = {half: [counted(count, seed, cache) for seed in seeds] for half, seeds in HALVES.items()}
+        for half, numbers in row.items():
+            right[half] += numbers.count(count)
+        print(f"| {count} | " + " | ".join(", ".join(map(str, numbers)) for numbers in row.values()) + " |")
+    totals = [f"{right[half]} of {len(COUNTS) * len(seeds)}" for half, seeds in HALVES.items()]
+    print("| right | " + " | ".join(totals) + " |")
     sheet([photo_panels(name) for name in PHOTOS]).save(output, optimize=True)
 
 

@@ -21,12 +21,11 @@ from softseg.sparsify.simplex import project_to_simplex
 
 LEAST, MOST = 2, 10  # layers
 SMALL = 0.03  # layers that cover less of the photo join their nearest
-NEARBY = 8.0  # pixels (standard deviation): beyond what the features' guided filter blurs at a border
+NEARBY = 10.0  # pixels (standard deviation): beyond what the features' guided filter blurs at a border
 TOUCHING = 0.01  # of what a layer sees of itself nearby: less of another one says nothing about their border
 EVEN = 0.5  # softness of a border that says neither that two layers are one nor that they are two
 HARDEST = 0.25  # softness: no border counts as sharper
-CROWDING = 2 / 3  # the closest two of k points strewn over a unit cube are about k ** -(2 / 3) apart
-CLOSE = 1 / 3  # so much of that, and layers are one
+CLOSE = 0.63  # over k: about as close as the closest two of k points strewn over a unit square
 SAME = 1e-6  # distance under which features are equal, and layers are one however few there are
 
 
@@ -45,7 +44,7 @@ def merged_layers(
     """Return which layers are one, such that two to ten remain.
 
     Layers under 3 % of the photo join their nearest; then the nearest two are merged, again and again, until
-    they are further apart than ``k ** (-2 / 3) / 3``, where k layers remain.
+    they are further apart than ``0.63 / k``, where k layers remain.
 
     Parameters
     ----------
@@ -143,7 +142,7 @@ def _next_pair(layers: _Sums) -> tuple[int, int] | None:
         distance[~(small[:, None] | small)] = np.inf
         any_distance_will_do = True
     first, second = np.unravel_index(np.argmin(distance), distance.shape)
-    close = CLOSE * count**-CROWDING if count > LEAST else SAME
+    close = CLOSE / count if count > LEAST else SAME
     return (int(first), int(second)) if any_distance_will_do or distance[first, second] <= close else None
 
 
@@ -151,9 +150,8 @@ def _distances(layers: _Sums) -> Float[np.ndarray, "K K"]:
     """Return how far layers are from being one, in units of the features; a sharp border counts as more.
 
     Apart, layers i and j are as far as their mean features. Where they touch, it is the geometric mean of
-    that and of how their features differ near each other, over ``(2 softness)^1.5``, where the softness of
-    their border is ``sum_p alpha_i alpha_j / sum_pq alpha_i(p) g(p, q) alpha_j(q)``. (The power was chosen
-    on composites: 1 and 2 counted almost as well.)
+    that and of how their features differ near each other, over twice their border's softness
+    ``sum_p alpha_i alpha_j / sum_pq alpha_i(p) g(p, q) alpha_j(q)``.
     """
     everywhere = layers.features.sum(axis=0) / layers.area.sum()  # for layers that cover nothing
     overall = _difference(_ratio(layers.features, layers.area, everywhere)[:, None])
@@ -161,7 +159,7 @@ def _distances(layers: _Sums) -> Float[np.ndarray, "K K"]:
     softness = _ratio(layers.overlap[..., None], layers.near, np.ones(1))[..., 0]
     touching = layers.near > TOUCHING * np.minimum.outer(layers.near.diagonal(), layers.near.diagonal())
     sharpness = EVEN / np.clip(softness, HARDEST, 1)
-    return np.where(touching, np.sqrt(overall * border) * sharpness**1.5, overall)
+    return np.where(touching, np.sqrt(overall * border) * sharpness, overall)
 
 
 def _ratio(
