@@ -54,7 +54,7 @@ def test_a_soft_border_joins_what_a_sharp_one_parts() -> None:
 
 def test_softness_is_the_alphas_not_the_features() -> None:
     # Where each column belongs to one of two layers or to both alike, what is near what hardly differs.
-    means = np.array([[0.25, 0.3, 0], [0.75, 0.3, 0], [0.9, 0.9, 1]])
+    means = np.array([[0.05, 0.3, 0], [0.95, 0.3, 0], [0.9, 0.9, 1]])
     sharp, mixed = stripes([32, 32, 32]), stripes([32, 32, 32])
     mixed[:, 16:48, :2] = 0.5
     features = painted(sharp, means)
