@@ -25,7 +25,7 @@ NEARBY = 10.0  # pixels (standard deviation): beyond what the features' guided f
 TOUCHING = 0.01  # of what a layer sees of itself nearby: less of another one says nothing about their border
 EVEN = 0.5  # softness of a border that says neither that two layers are one nor that they are two
 HARDEST = 0.25  # softness: no border counts as sharper
-CLOSE = 0.63  # over k: about as close as the closest two of k points strewn over a unit square
+CLOSE = 0.63  # over k: a little less than the closest two of k points strewn over a unit square, 0.75 to 1.05
 SAME = 1e-6  # distance under which features are equal, and layers are one however few there are
 
 
