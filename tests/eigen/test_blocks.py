@@ -70,6 +70,16 @@ class TestTallBlocks:
         expected = np.hstack(blocks).T @ blocks[0]
         np.testing.assert_allclose(dense.stacked_gram(blocks, blocks[0]), expected, atol=1e-11)
 
+    @pytest.mark.parametrize("kept", [3, 4])
+    def test_transformed(
+        self, dense: TallBlocks, blocks: list[np.ndarray], rng: np.random.Generator, kept: int
+    ) -> None:
+        coefficients = rng.normal(size=(4, kept))
+        expected = blocks[0] @ coefficients
+        block, gram = dense.transformed(blocks[0].copy(), coefficients)
+        np.testing.assert_allclose(block, expected, atol=1e-12)
+        np.testing.assert_allclose(gram, expected.T @ expected, atol=1e-10)
+
     def test_subtract_product(
         self, dense: TallBlocks, blocks: list[np.ndarray], rng: np.random.Generator
     ) -> None:

@@ -16,7 +16,7 @@ from scipy import sparse
 from softseg._threads import row_blocks
 from softseg.eigen._kernels import csr_times_block, take_columns
 
-BLOCK_BYTES = 2**21  # BLAS is several times faster on pieces of about this size than on all rows at once
+BLOCK_BYTES = 2**20  # BLAS is several times faster on pieces of about this size than on all rows at once
 
 
 def times_block(matrix: sparse.csr_array, block: Float[np.ndarray, "m c"]) -> Float[np.ndarray, "n c"]:
@@ -107,6 +107,24 @@ class TallBlocks:
             return (block[rows].T @ block[rows]).astype(np.float64)
 
         return _sum(self._pool.map(subtract, _pieces(block)))
+
+    def transformed(
+        self, block: Float[np.ndarray, "n b"], coefficients: Float[np.ndarray, "b c"]
+    ) -> tuple[Float[np.ndarray, "n c"], Float[np.ndarray, "c c"]]:
+        """Return ``block @ coefficients`` and its Gram matrix; the block's memory is used again."""
+        coefficients = coefficients.astype(block.dtype)
+        out = (
+            block
+            if coefficients.shape[1] == block.shape[1]
+            else np.empty((len(block), coefficients.shape[1]), block.dtype)
+        )
+
+        def transform(rows: slice) -> np.ndarray:
+            out[rows] = block[rows] @ coefficients
+            return (out[rows].T @ out[rows]).astype(np.float64)
+
+        gram = _sum(self._pool.map(transform, _pieces(block)))
+        return out, gram
 
     def subtract_scaled(
         self, block: Float[np.ndarray, "n b"], other: Float[np.ndarray, "n b"], factors: np.ndarray

@@ -13,7 +13,7 @@ from softseg.progress import tick
 
 BLOCK = 24  # vectors: with fewer the basis may be smaller, but BLAS waits for memory
 LARGEST = 6  # times the wanted vectors and a block: most vectors in the basis
-SLACK = 0.5  # of the goal: eigenvalues that another block changes by less have at most about that error left
+SLACK = 0.25  # of the goal: eigenvalues that another block changes by less have at most about that error left
 DEPENDENT = 1e-10  # directions of a new block whose squared length is below this, relatively, are rounding
 
 
@@ -66,7 +66,12 @@ def smallest_pairs(
     while True:
         tick()
         new = inverse(basis[-1])
+        # The inverse is symmetric: up to rounding, it couples a block with itself and the one before alone.
+        near = dense.stacked_gram(basis[-2:], new)
+        dense.subtract_product(new, basis[-2:], near)
         coupling = dense.stacked_gram(basis, new)
+        gram = dense.subtract_product(new, basis, coupling)
+        coupling[-len(near) :] += near
         projected = _bordered(projected, coupling)
         if len(projected) > wanted:
             before, values = values, _eigenvalues(projected, shift, below)[:wanted]
@@ -74,9 +79,6 @@ def smallest_pairs(
                 break
         if len(projected) >= min(LARGEST * (wanted + BLOCK), n):
             break
-        dense.subtract_product(new, basis, coupling)
-        # Once more: else rounding lets what is found already grow anew where the shift is near an eigenvalue.
-        gram = dense.subtract_product(new, basis, dense.stacked_gram(basis, new))
         block = _orthonormal(new, gram, dense)
         if block.shape[1] == 0:
             break
@@ -113,10 +115,8 @@ def _orthonormal(
     block: Float32[np.ndarray, "n b"], gram: Float[np.ndarray, "b b"], dense: TallBlocks
 ) -> Float32[np.ndarray, "n r"]:
     """Orthonormalise a block, given its Gram matrix; again, for in single precision once is not enough."""
-    for again in (True, False):
+    for _ in range(2):
         squares, vectors = linalg.eigh(gram)
         keep = squares > DEPENDENT * squares.max(initial=0)
-        block = dense.product([block], vectors[:, keep] / np.sqrt(squares[keep]))
-        if again:
-            gram = dense.gram(block, block)
+        block, gram = dense.transformed(block, vectors[:, keep] / np.sqrt(squares[keep]))
     return block
