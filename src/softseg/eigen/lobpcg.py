@@ -83,6 +83,7 @@ class LOBPCG(Eigensolver):
         with workers() as pool:
             dense = TallBlocks(pool)
             for depth in reversed(range(len(prepared.problems))):
+                tick()
                 start = _full(prepared.problems[depth], vectors.astype(np.float32), m, rng, dense)
                 values, vectors, converged = self._iterate(prepared, depth, start, k, goal, dense)
                 if depth > 0:
@@ -167,7 +168,9 @@ def _measured(
     problem: Problem, vectors: Float[np.ndarray, "n k"], converged: bool, dense: TallBlocks
 ) -> Eigenpairs:
     """Return double-precision eigenpairs: the vectors, their Rayleigh quotients and residuals."""
+    tick()
     vectors = _polished(vectors.astype(np.float64), dense)
+    tick()
     product = problem.times(vectors)
     values = dense.column_products(vectors, product)
     return in_order(values, vectors, dense.subtract_scaled(product, vectors, values), converged)

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from softseg._checks import check_count
 from softseg._rng import RNG, generator
+from softseg.progress import tick
 from softseg.sparsify._kernels import assign
 
 RESTARTS = 7
@@ -100,6 +101,7 @@ def _grown(points: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.
     labels = kmeans(points, min(FIRST_CLUSTERS, n_clusters), rng)
     splits = [_split(points, labels, cluster, rng) for cluster in range(labels.max() + 1)]
     while len(splits) < n_clusters:
+        tick()
         best = int(np.argmax([gain for gain, _ in splits]))
         gain, moved = splits[best]
         if gain <= SAME:

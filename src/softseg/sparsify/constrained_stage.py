@@ -23,6 +23,7 @@ BLOCK_ROWS = 4096  # pixels that a thread takes at a time
 FAINT = 0.1  # layers that nowhere exceed this are dropped
 SAMPLE = 8192  # pixels that the energy is summed over once the first layers are dropped
 MANY = 16  # times as many until then
+SMALL = 4  # photos of up to so many times the sample are summed over whole: that is fast, too
 THINNED = 4  # one in so many of the sample is enough for a preconditioner
 
 
@@ -50,9 +51,10 @@ def constrained(
     iterations : int
         How many reweighted solves.
     sample : int or None
-        Sum the energy over about this many pixels if there are more: the unknowns are only the eigenvectors'
-        coefficients, which a sample determines well. The first quarter of the iterations, which decide where
-        the layers go, see all pixels or sixteen times as many. None: over all pixels, as published.
+        Sum the energy over about this many pixels if there are more than four times as many: the unknowns are
+        only the eigenvectors' coefficients, which a sample determines well. The first quarter of the
+        iterations, which decide where the layers go, see all pixels or sixteen times as many. None: over all
+        pixels, as published.
     rng : None, int or numpy.random.Generator
         For the sample. None means a fixed seed.
 
@@ -92,12 +94,13 @@ def constrained(
         raise ValueError(f"labels: expected cluster numbers from 0 up, got {labels.min()}")
     drops = _drop_iterations(iterations)
     with workers() as pool:
-        if sample is None or labels.size <= sample:
+        if sample is None or labels.size <= SMALL * sample:
             first, pixels = 1, Pixels(pairs.vectors, np.ones(labels.size))
             layers = (labels.reshape(-1, 1) == np.arange(labels.max() + 1)).astype(np.float64)
         else:
             first = min(drops[0], iterations) + 1
             many, few, few_shares = _sampled(pairs.vectors, labels.ravel(), sample, generator(rng))
+            tick()
             coefficients = _projected(pairs.vectors, labels.ravel(), pool)
             fewer = few[::THINNED], THINNED * few_shares[::THINNED]
             for _ in range(2, first):

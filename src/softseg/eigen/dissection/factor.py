@@ -23,6 +23,7 @@ from softseg.eigen.dissection._kernels import (
     sweep_up_subtree,
 )
 from softseg.eigen.dissection.tree import Fronts, generations
+from softseg.progress import tick
 
 
 @final
@@ -152,9 +153,9 @@ def factorize(
 
     subtrees, *above = generations(fronts.children, _depth())
     with workers() as pool:
-        list(pool.map(subtree, subtrees))
-        for generation in above:
-            list(pool.map(single, generation))
+        for step, spans in ((subtree, subtrees), *((single, generation) for generation in above)):
+            for _ in pool.map(step, spans):
+                tick()
     (change,) = updates.values()
     own = matrix[fronts.kept][:, fronts.kept].toarray()
     own[np.diag_indices_from(own)] += shift
