@@ -41,7 +41,7 @@ class PreconditionerCase:
         self, preconditioner: Preconditioner, laplacian: Laplacian, rng: np.random.Generator
     ) -> None:
         prepared = preconditioner.prepare(laplacian, rng)
-        start = prepared.start(10, 12, 1e-3, rng).astype(np.float64)
+        start = prepared.start(10, 12, 1e-3, rng).vectors.astype(np.float64)
         assert start.shape == (prepared.problems[-1].size, 12)
         assert np.isfinite(start).all()
 
@@ -57,7 +57,7 @@ class PreconditionerCase:
         for callers_seed in (1, 2):
             np.random.seed(callers_seed)  # noqa: NPY002
             rng = np.random.default_rng(0)
-            starts.append(preconditioner.prepare(laplacian, rng).start(6, 7, 1e-3, rng))
+            starts.append(preconditioner.prepare(laplacian, rng).start(6, 7, 1e-3, rng).vectors)
         assert np.array_equal(*starts)
 
     @pytest.mark.parametrize("kind", ["constant", "grey", "two pieces"])

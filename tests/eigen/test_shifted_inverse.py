@@ -33,7 +33,7 @@ class TestShiftedInverse(PreconditionerCase):
         self, laplacian: Laplacian, rng: np.random.Generator
     ) -> None:
         goal = 1e-6 * laplacian.matrix.diagonal().mean()
-        start = ShiftedInverse().prepare(laplacian, rng).start(20, 24, goal, rng)
+        start = ShiftedInverse().prepare(laplacian, rng).start(20, 24, goal, rng).vectors
         basis = np.linalg.qr(start.astype(np.float64))[0]
         ritz = np.linalg.eigvalsh(basis.T @ (laplacian.matrix @ basis))[:20]
         expected = np.linalg.eigvalsh(laplacian.matrix.toarray())[:20]

@@ -13,12 +13,13 @@ from softseg.progress import tick
 
 BLOCK = 24  # vectors: with fewer the basis may be smaller, but BLAS waits for memory
 LARGEST = 6  # times the wanted vectors and a block: most vectors in the basis
-SLACK = 0.25  # of the goal: eigenvalues that another block changes by less have at most about that error left
+SLACK = 0.5  # of the goal: estimated errors that are small enough; the estimate is good to a small factor
 DEPENDENT = 1e-10  # directions of a new block whose squared length is below this, relatively, are rounding
 
 
 def smallest_pairs(
     inverse: Callable[[Float32[np.ndarray, "n b"]], Float32[np.ndarray, "n b"]],
+    times: Callable[[Float32[np.ndarray, "n b"]], Float32[np.ndarray, "n b"]],
     n: int,
     shift: float,
     below: int,
@@ -27,13 +28,15 @@ def smallest_pairs(
     goal: float,
     rng: np.random.Generator,
     dense: TallBlocks,
-) -> Float32[np.ndarray, "n found"]:
+) -> tuple[Float32[np.ndarray, "n found"], Float[np.ndarray, " found"]]:
     """Return approximate eigenvectors for a matrix's smallest eigenvalues, given its shifted inverse.
 
     Parameters
     ----------
     inverse : callable
         Returns ``(L + shift * Id)^-1`` times a block of vectors.
+    times : callable
+        Returns L times a block.
     n : int
         Length of the vectors.
     shift : float
@@ -53,6 +56,8 @@ def smallest_pairs(
     -------
     ndarray, shape (n, found)
         Orthonormal up to rounding.
+    ndarray, shape (found,)
+        The inverse's eigenvalues for them.
 
     References
     ----------
@@ -62,7 +67,6 @@ def smallest_pairs(
     first = rng.standard_normal((n, min(BLOCK, n)), dtype=np.float32)
     basis = [_orthonormal(first, dense.gram(first, first), dense)]
     projected = np.zeros((0, 0))
-    values = None
     while True:
         tick()
         new = inverse(basis[-1])
@@ -74,8 +78,8 @@ def smallest_pairs(
         coupling[-len(near) :] += near
         projected = _bordered(projected, coupling)
         if len(projected) > wanted:
-            before, values = values, _eigenvalues(projected, shift, below)[:wanted]
-            if before is not None and np.abs(values - before).max() <= SLACK * goal:
+            energy = dense.gram(new, times(new)) + shift * gram
+            if _error(projected, energy, shift, below, wanted) <= SLACK * goal:
                 break
         if len(projected) >= min(LARGEST * (wanted + BLOCK), n):
             break
@@ -84,7 +88,8 @@ def smallest_pairs(
             break
         basis.append(block)
     theta, vectors = linalg.eigh(projected)
-    return dense.product(basis, vectors[:, _wanted_first(theta, below)[:count]])
+    chosen = _wanted_first(theta, below)[:count]
+    return dense.product(basis, vectors[:, chosen]), theta[chosen]
 
 
 def _bordered(
@@ -96,10 +101,26 @@ def _bordered(
     return np.block([[known, coupling[:a]], [coupling[:a].T, corner]])
 
 
-def _eigenvalues(projected: Float[np.ndarray, "m m"], shift: float, below: int) -> Float[np.ndarray, " m"]:
-    """Return the eigenvalues of L, as far as the basis knows them."""
-    theta = linalg.eigvalsh(projected)
-    return 1 / theta[_wanted_first(theta, below)] - shift
+def _error(
+    projected: Float[np.ndarray, "m m"],
+    energy: Float[np.ndarray, "b b"],
+    shift: float,
+    below: int,
+    wanted: int,
+) -> float:
+    """Estimate the largest error of L's wanted eigenvalues, as far as the basis knows them.
+
+    With T the inverse of ``M = L + shift Id``, a Ritz vector x has the residual ``r = T x - theta x``: its
+    last b coefficients, times what T makes of the last block outside the basis. As ``r`` is also
+    ``-theta T (M x - x / theta)``, L's residual weighed by T is ``r' M r / theta^2``: LOBPCG's estimate, with
+    the same factor for the shift.
+    """
+    theta, vectors = linalg.eigh(projected)
+    chosen = _wanted_first(theta, below)[:wanted]
+    last = vectors[-len(energy) :, chosen]
+    weighed = np.abs(np.einsum("im,ij,jm->m", last, energy, last)) / theta[chosen] ** 2
+    largest = np.abs(1 / theta[chosen] - shift).max()
+    return float(weighed.max() * (1 + shift / largest))
 
 
 def _wanted_first(theta: Float[np.ndarray, " m"], below: int) -> Int[np.ndarray, " m"]:

@@ -13,7 +13,7 @@ from softseg._checks import check_count, check_instance, check_positive
 from softseg._threads import workers
 from softseg.eigen.base import Eigenpairs, Eigensolver, in_order, signs
 from softseg.eigen.blocks import TallBlocks, columns, times_block
-from softseg.eigen.preconditioner import Preconditioner, Prepared
+from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
 from softseg.eigen.problem import Problem
 from softseg.eigen.shifted_inverse import ShiftedInverse
 from softseg.progress import tick
@@ -79,19 +79,23 @@ class LOBPCG(Eigensolver):
         m = k + max(5, round(GUARD * k))
         diagonal = float(laplacian.matrix.diagonal().mean())
         goal = self.tol * diagonal
-        vectors = prepared.start(k, m, goal, rng)
+        found = prepared.start(k, m, goal, rng)
         with workers() as pool:
             dense = TallBlocks(pool)
+            pairs = _proven(prepared, found, k, goal, dense) if goal >= SINGLE * diagonal else None
+            if pairs is not None:
+                return pairs
+            vectors = found.vectors
             for depth in reversed(range(len(prepared.problems))):
                 tick()
                 start = _full(prepared.problems[depth], vectors.astype(np.float32), m, rng, dense)
                 values, vectors, converged = self._iterate(prepared, depth, start, k, goal, dense)
                 if depth > 0:
                     vectors = times_block(prepared.problems[depth - 1].prolongation, vectors)
-            if min(goal, RELATIVE * float(np.abs(values[:k]).max())) < SINGLE * diagonal:
+            if _allowed(goal, values[:k]) < SINGLE * diagonal:
                 start = _full(prepared.problems[0], vectors.astype(np.float64), m, rng, dense)
                 values, vectors, converged = self._iterate(prepared, 0, start, k, goal, dense)
-            return _measured(prepared.problems[0], vectors[:, :k], converged, dense)
+            return in_order(*_measured(prepared.problems[0], vectors[:, :k], dense), converged)
 
     def _iterate(
         self,
@@ -122,10 +126,9 @@ class LOBPCG(Eigensolver):
             checked = norms > UNSETTLED * settled
             R = columns(R, checked)
             W = prepared.precondition(depth, R).astype(X.dtype, copy=False)
-            largest = float(np.abs(values[:k]).max())
             # Negative where T is not positive definite, and then no sign of convergence.
-            errors = np.abs(dense.column_products(R, W)) * (1 + prepared.shift / largest)
-            open_ = errors > slack * min(goal, RELATIVE * largest)
+            errors = np.abs(dense.column_products(R, W)) * _unshifted(prepared, values[:k])
+            open_ = errors > slack * _allowed(goal, values[:k])
             settled[checked] = np.where(open_, 0, norms[checked])
             active = np.zeros(len(values), bool)
             active[checked] = open_
@@ -136,6 +139,31 @@ class LOBPCG(Eigensolver):
             del R, W, mass_X
             values, X, P = _rayleigh_ritz(problem, corners, X, others, dense)
         return values, X, converged
+
+
+def _allowed(goal: float, values: Float[np.ndarray, " k"]) -> float:
+    """Return how large an error may be, given the wanted eigenvalues."""
+    return min(goal, RELATIVE * float(np.abs(values).max()))
+
+
+def _unshifted(prepared: Prepared, values: Float[np.ndarray, " k"]) -> float:
+    """Return the factor that T's shift makes estimates too small by, at most."""
+    return 1 + prepared.shift / float(np.abs(values).max())
+
+
+def _proven(prepared: Prepared, found: Start, k: int, goal: float, dense: TallBlocks) -> Eigenpairs | None:
+    """Return the first k pairs of a start if they have converged as they are.
+
+    Errors are estimated as LOBPCG does, but without another product with T: if T is the inverse of
+    ``M = L + shift Id``, a unit vector x with ``rho = x' M x`` and ``theta = x' T x`` has the residual
+    ``r = (M - rho) x``, and ``r' T r = rho (rho theta - 1)``.
+    """
+    if found.inverse_quotients is None or len(found.inverse_quotients) < k:
+        return None
+    values, vectors, residuals = _measured(prepared.problems[0], found.vectors[:, :k], dense)
+    rho, theta = values + prepared.shift, found.inverse_quotients[:k]
+    errors = np.abs(rho * (rho * theta - 1)) * _unshifted(prepared, values)
+    return in_order(values, vectors, residuals, True) if errors.max() <= _allowed(goal, values) else None
 
 
 def _full(
@@ -165,15 +193,15 @@ def _start(
 
 
 def _measured(
-    problem: Problem, vectors: Float[np.ndarray, "n k"], converged: bool, dense: TallBlocks
-) -> Eigenpairs:
-    """Return double-precision eigenpairs: the vectors, their Rayleigh quotients and residuals."""
+    problem: Problem, vectors: Float[np.ndarray, "n k"], dense: TallBlocks
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "n k"], Float[np.ndarray, " k"]]:
+    """Return Rayleigh quotients, the vectors in double precision, and residuals."""
     tick()
     vectors = _polished(vectors.astype(np.float64), dense)
     tick()
     product = problem.times(vectors)
     values = dense.column_products(vectors, product)
-    return in_order(values, vectors, dense.subtract_scaled(product, vectors, values), converged)
+    return values, vectors, dense.subtract_scaled(product, vectors, values)
 
 
 def _polished(vectors: Float[np.ndarray, "n k"], dense: TallBlocks) -> Float[np.ndarray, "n k"]:

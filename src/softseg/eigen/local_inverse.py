@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy import sparse
 
 from softseg.eigen.dissection import Factorization, factorize
-from softseg.eigen.preconditioner import Preconditioner, Prepared
+from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
 from softseg.eigen.problem import Problem
 from softseg.laplacian import LOCAL_RADIUS
 
@@ -61,14 +61,12 @@ class _Factorized(Prepared):
     def problems(self) -> tuple[Problem, ...]:
         return (self.problem,)
 
-    def start(
-        self, wanted: int, count: int, goal: float, rng: np.random.Generator
-    ) -> Float[np.ndarray, "n found"]:
+    def start(self, wanted: int, count: int, goal: float, rng: np.random.Generator) -> Start:
         block = rng.standard_normal((self.problem.size, count), dtype=np.float32)
         for _ in range(INVERSE_ITERATIONS):
             block = self.factors.solve(block)
             block /= max(block.max(), -block.min())
-        return block
+        return Start(block)
 
     def precondition(self, depth: int, right: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
         return self.factors.solve(right)

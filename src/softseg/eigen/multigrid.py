@@ -20,7 +20,7 @@ from scipy import linalg, sparse
 from softseg._rng import legacy_seed
 from softseg.eigen._kernels import chebyshev_step, residual
 from softseg.eigen.blocks import times_block
-from softseg.eigen.preconditioner import Preconditioner, Prepared
+from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
 from softseg.eigen.problem import LongLinks, Problem
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class Hierarchy(Prepared):
         """All but the coarsest, which `start` solves densely."""
         return tuple(level.problem for level in self.levels[:-1] or self.levels)
 
-    def start(
-        self, wanted: int, count: int, goal: float, rng: np.random.Generator
-    ) -> Float[np.ndarray, "n found"]:
+    def start(self, wanted: int, count: int, goal: float, rng: np.random.Generator) -> Start:
         """Return the coarsest problem's eigenvectors, on the next finer level."""
         coarsest = self.levels[-1].problem
         identity = np.eye(coarsest.size)
@@ -83,7 +81,8 @@ class Hierarchy(Prepared):
         vectors = linalg.eigh(
             coarsest.times(identity), coarsest.times_mass(identity), subset_by_index=[0, last]
         )[1]
-        return vectors if len(self.levels) == 1 else times_block(self.problems[-1].prolongation, vectors)
+        finer = len(self.levels) > 1
+        return Start(times_block(self.problems[-1].prolongation, vectors) if finer else vectors)
 
     @functools.cached_property
     def _coarsest_inverse(self) -> Float[np.ndarray, "n n"]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +13,25 @@ from softseg.eigen.problem import Problem
 
 if TYPE_CHECKING:
     from softseg.laplacian import Laplacian
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Vectors to start from.
+
+    Attributes
+    ----------
+    vectors : ndarray, shape (n, found)
+        They need not be good.
+    inverse_quotients : ndarray, shape (found,), or None
+        ``x' T x`` of each, where T is the shifted inverse itself, and the vectors have been made orthonormal
+        and combined so that they are its Ritz vectors. With the Rayleigh quotients they say how good the
+        vectors are.
+    """
+
+    vectors: Float[np.ndarray, "n found"]
+    inverse_quotients: Float[np.ndarray, " found"] | None = None
 
 
 class Prepared(abc.ABC):
@@ -25,12 +45,10 @@ class Prepared(abc.ABC):
         """Finest first; LOBPCG solves the last, prolongs, solves the one before, and so on."""
 
     @abc.abstractmethod
-    def start(
-        self, wanted: int, count: int, goal: float, rng: np.random.Generator
-    ) -> Float[np.ndarray, "n found"]:
+    def start(self, wanted: int, count: int, goal: float, rng: np.random.Generator) -> Start:
         """Return vectors to start from on the last problem, at most ``count``.
 
-        They need not be good; errors of the ``wanted`` smallest eigenvalues below ``goal`` are no use.
+        Errors of the ``wanted`` smallest eigenvalues below ``goal`` are no use.
         """
 
     @abc.abstractmethod

@@ -13,7 +13,7 @@ from softseg.eigen.blocks import TallBlocks
 from softseg.eigen.dissection import Factorization, factorize
 from softseg.eigen.krylov import smallest_pairs
 from softseg.eigen.local_inverse import LocalInverse
-from softseg.eigen.preconditioner import Preconditioner, Prepared
+from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
 from softseg.eigen.problem import Problem
 from softseg.laplacian import LOCAL_RADIUS
 
@@ -69,12 +69,11 @@ class _Factorized(Prepared):
     def problems(self) -> tuple[Problem, ...]:
         return (self.problem,)
 
-    def start(
-        self, wanted: int, count: int, goal: float, rng: np.random.Generator
-    ) -> Float[np.ndarray, "n found"]:
+    def start(self, wanted: int, count: int, goal: float, rng: np.random.Generator) -> Start:
         with workers() as pool:
-            return smallest_pairs(
+            vectors, quotients = smallest_pairs(
                 self.factors.solve,
+                self.problem.times,
                 self.problem.size,
                 self.shift,
                 self.factors.negative,
@@ -84,6 +83,7 @@ class _Factorized(Prepared):
                 rng,
                 TallBlocks(pool),
             )
+        return Start(vectors, quotients)
 
     def precondition(self, depth: int, right: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
         return self.factors.solve(right)
