@@ -208,8 +208,8 @@ def _check_written_once(jobs: Sequence[Job]) -> None:
 
 
 def _fill(folder: Path, result: SoftSegmentation) -> None:
+    from softseg._files import whole_files
     from softseg.layers import contact_sheet
-    from softseg.layers._whole import whole_files
 
     (folder / SHEET).unlink(missing_ok=True)
     result.save(folder)

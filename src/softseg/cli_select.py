@@ -69,8 +69,8 @@ def select(
     from PIL import Image
 
     from softseg import SoftSegmentation
+    from softseg._files import whole_files
     from softseg.images import eight_bits
-    from softseg.layers._whole import whole_files
 
     output = output or Path(f"{result.stem}_mask.png")
     if output.suffix.lower() != ".png":

@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from softseg._checks import check_count, check_instance
 from softseg._rng import RNG, generator
-from softseg.affinity import Affinity, ColorAffinity, MattingAffinity, SemanticAffinity
+from softseg.affinity import Affinity, MattingAffinity
+from softseg.affinity.default import AFFINITY
 from softseg.eigen import LOBPCG, Eigenpairs, Eigensolver, ShiftInvert
 from softseg.features import FeatureExtractor
 from softseg.features import get as get_extractor
@@ -35,7 +36,6 @@ from softseg.sparsify.layer_count import check_layers
 from softseg.upsampling import carried_up
 
 WORKING_PIXELS = 640 * 480
-AFFINITY = MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()
 
 
 @final

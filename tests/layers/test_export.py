@@ -1,4 +1,4 @@
-"""Files out: the suffix chooses the writer, and files appear whole or not at all."""
+"""Files out: the suffix chooses the writer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from tests.layers.format_case import Make, names
 
 from softseg.layers import save
-from softseg.layers._whole import whole_files
 from softseg.layers.export import FORMATS
 
 
@@ -43,24 +42,3 @@ def test_a_format_costs_nothing_until_it_is_written() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() in ([], ["PIL"])
-
-
-def test_whole_files_appear_only_at_the_end(tmp_path: Path) -> None:
-    with whole_files(tmp_path) as scratch:
-        (scratch / "file").write_text("new")
-        assert not (tmp_path / "file").exists()
-        assert scratch.parent == tmp_path
-    assert names(tmp_path) == ["file"]
-
-
-def test_no_file_appears_when_interrupted(tmp_path: Path) -> None:
-    def interrupted() -> None:
-        with whole_files(tmp_path) as scratch:
-            (scratch / "file").write_text("newer")
-            raise KeyboardInterrupt
-
-    (tmp_path / "file").write_text("new")
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert (tmp_path / "file").read_text() == "new"
-    assert names(tmp_path) == ["file"]

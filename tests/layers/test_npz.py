@@ -11,10 +11,10 @@ import pytest
 from tests.layers.format_case import FormatCase, Make, names
 
 from softseg import Affinity, ColorAffinity, MattingAffinity, Scene
+from softseg.affinity.default import AFFINITY
 from softseg.eigen import Eigenpairs
 from softseg.layers import load, save
 from softseg.result import SoftSegmentation
-from softseg.segmentation import AFFINITY
 
 NO_ARCHIVE = r"\Apath: expected an archive that softseg saved, got .*\.npz: .+\Z"
 DOCUMENTED = {

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from softseg.layers._whole import whole_files
+from softseg._files import whole_files
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,8 +14,8 @@ from jaxtyping import Float32, Float64
 
 import softseg
 from softseg._checks import check_count
+from softseg._files import whole_files
 from softseg.features.base import FeatureExtractor
-from softseg.layers._whole import whole_files
 
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 

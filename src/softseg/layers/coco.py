@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool
 
-from softseg.layers._whole import whole_files
+from softseg._files import whole_files
 from softseg.layers.label_map import labels_of
 
 if TYPE_CHECKING:

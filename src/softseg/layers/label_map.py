@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from softseg.layers._whole import whole_files
+from softseg._files import whole_files
 from softseg.layers.sheet import PALETTE
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from softseg._files import whole_files
 from softseg._threads import workers
 from softseg.images import as_image, eight_bits
-from softseg.layers._whole import whole_files
 from softseg.layers.packing import FASTEST, packed, unpacked
 
 if TYPE_CHECKING:
@@ -203,6 +203,6 @@ def _result(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> SoftSeg
 def _known(text: str) -> Affinity | None:
     """Return the affinity that prints like this, if it is one that softseg itself uses."""
     from softseg.affinity import MattingAffinity
-    from softseg.segmentation import AFFINITY
+    from softseg.affinity.default import AFFINITY
 
     return next((known for known in (AFFINITY, MattingAffinity()) if repr(known) == text), None)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from softseg._files import whole_files
 from softseg.images import eight_bits
-from softseg.layers._whole import whole_files
 
 if TYPE_CHECKING:
     from softseg.result import SoftSegmentation

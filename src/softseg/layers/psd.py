@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from softseg._files import whole_files
 from softseg.images import eight_bits
-from softseg.layers._whole import whole_files
 from softseg.layers.rounding import (
     OPAQUE,
     nearest_colors,

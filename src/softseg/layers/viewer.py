@@ -24,8 +24,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.measure import approximate_polygon, find_contours
 
+from softseg._files import whole_files
 from softseg.images import eight_bits, shrink
-from softseg.layers._whole import whole_files
 from softseg.layers.sheet import PALETTE
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from jaxtyping import Float32, Integer, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
+from softseg._files import whole_files
 from softseg.features._inference import checked_device
 from softseg.features._weights import save_weights
 from softseg.features.training import data, losses, networks, sampling, validation
 from softseg.features.training.config import TrainingConfig
-from softseg.layers._whole import whole_files
 from softseg.progress import Progress
 
 CHECKPOINT, WEIGHTS, CONFIG, LOG = "checkpoint.pt", "weights.safetensors", "config.json", "log.csv"
