@@ -16,7 +16,7 @@ from softseg.features import FeatureExtractor
 class Focus(FeatureExtractor):
     """Fine and coarse contrast, each averaged over a neighborhood."""
 
-    reach: float = 0.03  # of the photo's longer side
+    reach: float = 0.08  # of the photo's longer side
 
     def extract(self, image):
         grey = image.mean(axis=2)

@@ -12,7 +12,7 @@ from softseg import segment
 def main(path="recolor.png", width=320):
     photo = Image.fromarray(data.coffee())
     photo.thumbnail((width, width))
-    before = segment(photo, n_layers=4)
+    before = segment(photo)
 
     saucer = int(before.alphas[int(0.5 * photo.height), int(0.2 * photo.width)].argmax())
     after = before.edit(saucer, lambda colors: colors[:, :, ::-1])  # red and blue change places
