@@ -568,7 +568,9 @@ def test_interrupted(segment: FakeSegment, photo: Path, capsys: pytest.CaptureFi
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_control_c_in_a_process_of_its_own(photo: Path) -> None:
     script = (
-        "import sys, time, softseg, softseg.cli\n"
+        "import signal, sys, time, softseg, softseg.cli\n"
+        # A process started in the background of a script inherits that Control-C is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def segment(image, **options):\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"
