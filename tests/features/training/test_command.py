@@ -62,4 +62,4 @@ def test_what_is_chosen_replaces_what_is_in_the_recipe(run, called):
 def test_an_unknown_network(run):
     done = run("--network", "vgg")
     assert done.exit_code == 2
-    assert "expected compact or sss, got vgg" in done.output
+    assert "expected compact, lite or sss, got vgg" in done.output

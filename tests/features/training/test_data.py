@@ -27,6 +27,26 @@ def test_further_unlabelled_numbers(photos):
     assert np.unique(example.regions[0]).tolist() == [0, 1, 3]
 
 
+def test_a_catch_all_background_is_no_region(photos):
+    folder = Folder(".", background=(2,))
+    example = read(*find(folder, photos)[0], folder)
+    assert np.unique(example.regions[0]).tolist() == [-1, 1, 3]
+
+
+def test_the_background_is_not_pasted(rng):
+    photo = np.zeros((8, 8, 3), np.uint8)
+    regions = np.ones((1, 8, 8), np.int8)
+    regions[0, :2] = -1
+    regions[0, 6:] = 0
+    regions[0, 2:4] = 2
+    onto = Example(photo, np.ones((1, 8, 8), np.int8))
+    for _ in range(20):
+        pasted = paste(onto, Example(photo + 9, regions), rng)
+        assert (pasted.photo[:2] == 0).all()
+        assert (pasted.photo[2:6] == 9).any()
+        assert (pasted.photo[6:] == 0).all()
+
+
 def test_coco_stuff_layout(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "annotations").mkdir()

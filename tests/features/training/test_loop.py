@@ -273,7 +273,7 @@ def test_at_points_is_resizing_then_picking(rng):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"network": "vgg"}, "network: expected compact or sss, got 'vgg'"),
+        ({"network": "vgg"}, "network: expected compact, lite or sss, got 'vgg'"),
         ({"loss": "l2"}, "loss: expected one of n-pair, cosine, compact, got 'l2'"),
         ({"optimizer": "adam"}, "optimizer: expected adamw or sgd, got 'adam'"),
         ({"sampling": "all"}, "sampling: expected points or instances, got 'all'"),

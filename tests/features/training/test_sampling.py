@@ -37,6 +37,17 @@ def test_fewer_regions_than_wanted(rng):
     assert instance_points(np.zeros((1, 4, 5), np.uint8), 3, 500, rng).shape == (1500, 2)
 
 
+def test_pairs_within_the_background_count_less():
+    # One annotator outlined the third pixel, the other only the fourth; the fifth is unlabelled.
+    labels = np.array([[-1, -1, 1, -1, 0], [-1, -1, -1, 1, 0]])
+    shares, weights = agreement(labels, background=0.25)
+    assert weights[0, 1] == 0.25
+    assert shares[0, 1] == 1
+    assert (weights[[0, 0, 2], [2, 3, 3]] == 1).all()
+    assert (weights[4] == 0).all()
+    assert (agreement(labels)[1][:4, :4] == 1).all()
+
+
 def test_agreement_by_hand():
     labels = np.array([[1, 1, 2, 0], [1, 3, 3, 0], [5, 5, 0, 0]])
     shares, known = agreement(labels)

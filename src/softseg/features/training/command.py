@@ -42,7 +42,9 @@ def train_features(
     ],
     network: Annotated[
         str,
-        typer.Option("--network", metavar="compact|sss", help="Which network, trained with its own recipe."),
+        typer.Option(
+            "--network", metavar="compact|lite|sss", help="Which network, trained with its own recipe."
+        ),
     ] = "compact",
     layout: Annotated[
         str,
@@ -83,15 +85,17 @@ def train_features(
     Of every 20 photos one is kept for the validation score. Writes weights.safetensors, config.json, log.csv
     and checkpoint.pt.
     """
-    from softseg.features.training import COMPACT, PUBLISHED, Folder, TrainingConfig, train
+    from softseg.features.training import COMPACT, LITE, PUBLISHED, Folder, TrainingConfig, train
     from softseg.progress import reporter
 
     if config is not None:
         run = TrainingConfig.read(config)
     else:
-        presets = {"compact": COMPACT, "sss": PUBLISHED}
+        presets = {"compact": COMPACT, "lite": LITE, "sss": PUBLISHED}
         if network not in presets:
-            raise typer.BadParameter(f"expected compact or sss, got {network}", param_hint="'--network'")
+            raise typer.BadParameter(
+                f"expected compact, lite or sss, got {network}", param_hint="'--network'"
+            )
         run = dataclasses.replace(
             presets[network], folders=(Folder(".", layout=layout, validate_every=_VALIDATE_EVERY),)
         )

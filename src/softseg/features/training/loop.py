@@ -119,7 +119,7 @@ class Trainer:
         self.config = config
         self.device = checked_device(device)
         self.loss = losses.build(config.loss).to(self.device)
-        network = networks.build(config.network) if network is None else network
+        network = networks.build(config.network, pretrained=config.pretrained) if network is None else network
         self.network = network.to(self.device)
         self.average = copy.deepcopy(self.network).eval()
         self.optimizer = _optimizer(self.network, self.loss, config)
@@ -158,7 +158,10 @@ class Trainer:
         photos = np.stack([data.jitter(c.photo, config.jitter, config.exchange, rng) for c in crops])
         points = [self._points(crop.regions, rng) for crop in crops]
         agreement, known = zip(
-            *(sampling.agreement(c.regions[:, p[:, 0], p[:, 1]]) for c, p in zip(crops, points, strict=True)),
+            *(
+                sampling.agreement(c.regions[:, p[:, 0], p[:, 1]], config.background)
+                for c, p in zip(crops, points, strict=True)
+            ),
             strict=True,
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.mixed_precision):

@@ -25,7 +25,7 @@ class NPairL2(nn.Module):
         d = _distances(features)
         same = functional.softplus(d) - math.log(2)
         different = functional.softplus(-d) / 2
-        return (agreement * same + (1 - agreement) * different)[known].mean()
+        return (known * (agreement * same + (1 - agreement) * different)).sum() / known.sum().clamp_min(1)
 
 
 class CosineBCE(nn.Module):

