@@ -3,25 +3,33 @@
     python benchmarks/feature_auc.py ../shared/data/regions
     python benchmarks/feature_auc.py ../shared/data/regions --checkpoint run/weights.safetensors
 
-The folder holds bsds500/val and msrc/train, photos with label maps as docs/features.md describes. Scores are
-those of softseg.features.training.photo_auc, 400 pixels per photo, seeded by the photo's place in the set;
-means over photos.
+The folder holds the sets that docs/features.md describes, photos with label maps; none of the photos scored
+were trained on. Scores are those of softseg.features.training.photo_auc, 400 pixels per photo, seeded by the
+photo's place in the set; means over photos. Photos without pairs of both kinds are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from skimage.color import rgb2lab
 
-from softseg.features import CompactFeatures, LowLevelFeatures, preprocess
+from softseg.features import LiteFeatures, LowLevelFeatures, preprocess
 from softseg.features.training import Folder, photo_auc
-from softseg.features.training.data import Example, load
+from softseg.features.training.data import Example, find, read
 
 COMPONENTS = (3, 5, 8)
+
+# What is scored: the folder, and the share of its photos, last by file name, that training leaves out.
+SETS = {
+    "bsds500/val": ("bsds500/val", 1.0),
+    "msrc/train, last fifth": ("msrc/train", 0.2),
+    **{f"{name}/train, last tenth": (f"{name}/train", 0.1) for name in ("coco", "pets", "horses", "ccp")},
+}
 
 
 def main() -> None:
@@ -36,12 +44,11 @@ def main() -> None:
     extractors: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "CIELAB color": lambda image: rgb2lab(image) / 100,
         "low-level": LowLevelFeatures().extract,
-        "compact": CompactFeatures(arguments.checkpoint).extract,
+        "default": LiteFeatures(arguments.checkpoint).extract,
     }
-    msrc = examples(arguments.folder, "msrc/train")
     sets = {
-        "bsds500/val": examples(arguments.folder, "bsds500/val")[: arguments.images],
-        "msrc/train, last fifth": msrc[-(len(msrc) // 5) :][: arguments.images],
+        title: held_out(arguments.folder, path, share)[: arguments.images]
+        for title, (path, share) in SETS.items()
     }
     columns = ["raw", *(f"{n} components" for n in COMPONENTS)]
     print("| features | photos | " + " | ".join(columns) + " |\n|---|---|" + "---|" * len(columns))
@@ -51,9 +58,11 @@ def main() -> None:
             print(f"| {name} | {title} | " + " | ".join(f"{mean:.4f}" for mean in means) + " |", flush=True)
 
 
-def examples(root: Path, path: str) -> list[Example]:
-    """Decode a folder's photos and label maps."""
-    return list(load((Folder(path),), root).training)
+def held_out(root: Path, path: str, share: float) -> list[Example]:
+    """Decode the last photos of a folder and their label maps."""
+    folder = Folder(path)
+    pairs = find(folder, root)
+    return [read(photo, maps, folder) for photo, maps in pairs[len(pairs) - math.floor(share * len(pairs)) :]]
 
 
 def scores(extract: Callable[[np.ndarray], np.ndarray], k: int, example: Example) -> list[float]:

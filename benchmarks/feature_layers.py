@@ -1,5 +1,7 @@
 """Draw photos with their layers by low-level features and by the default network, side by side.
 
+Five layers by the low-level features; five, and as many as the photo asks for, by the network.
+
     python benchmarks/feature_layers.py docs/feature-layers.png
     python benchmarks/feature_layers.py out.png ../shared/data/regions/bsds500/val/*.jpg
 
@@ -21,6 +23,7 @@ from sklearn.datasets import load_sample_images
 from softseg import segment
 from softseg.images import as_image, eight_bits, shrink
 from softseg.layers.sheet import PALETTE
+from softseg.sparsify import group, project_to_simplex, relaxed
 
 PIXELS = 320 * 240
 WIDTH, GAP = 300, 6
@@ -55,10 +58,17 @@ def row(photo: np.ndarray) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # fewer than five layers
             result = segment(photo, features=features)
-        cells += [result.features, result.alphas @ (PALETTE[: result.alphas.shape[2]] / 255)]
+        cells += [result.features, colored(result.alphas)]
+    grouped = group(result.initial_alphas, result.features, "auto")
+    cells.append(colored(project_to_simplex(relaxed(grouped, result.laplacian, photo))))
     height = round(photo.shape[0] * WIDTH / photo.shape[1])
     images = [Image.fromarray(eight_bits(cell)).resize((WIDTH, height)) for cell in cells]
     return np.hstack([np.pad(image, ((0, 0), (0, GAP), (0, 0)), constant_values=255) for image in images])
+
+
+def colored(alphas: np.ndarray) -> np.ndarray:
+    """Return layers in colors of their own, mixed by their alphas."""
+    return alphas @ (PALETTE[: alphas.shape[2]] / 255)
 
 
 if __name__ == "__main__":

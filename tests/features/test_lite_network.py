@@ -85,6 +85,14 @@ def test_the_encoder_learns_slowly_and_only_weights_decay():
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
 
 
+def test_every_pixel_sees_the_whole_photo():
+    network = LiteNetwork().eval()
+    photo = torch.rand(1, 3, 96, 320)
+    changed = photo.clone()
+    changed[..., :32] = 0
+    assert (network(photo) - network(changed))[..., -1].abs().max() > 1e-6
+
+
 def test_a_file_of_something_else(tmp_path):
     path = tmp_path / "other.pth"
     torch.save({"weight": torch.zeros(3)}, path)

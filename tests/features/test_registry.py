@@ -11,8 +11,8 @@ import pytest
 
 import softseg.features
 from softseg.features import (
-    CompactFeatures,
     FeatureExtractor,
+    LiteFeatures,
     LowLevelFeatures,
     extract,
     get,
@@ -35,10 +35,17 @@ def spare_registry(monkeypatch):
     monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
 
 
-def test_low_level_and_the_compact_network_are_registered():
+def test_low_level_and_the_default_network_are_registered():
     assert {"default", "low-level"} <= set(names())
     assert get("low-level") == LowLevelFeatures()
-    assert get("default") == get("compact") == CompactFeatures()
+    assert get("default") == get("lite") == LiteFeatures()
+
+
+def test_the_network_of_earlier_versions_names_its_successor():
+    with pytest.raises(
+        ValueError, match="'compact' is no longer part of softseg; 'default' is its successor"
+    ):
+        get("compact")
 
 
 @pytest.mark.usefixtures("spare_registry")

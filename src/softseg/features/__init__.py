@@ -7,10 +7,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "base": ["FeatureExtractor"],
         "cached": ["CachedFeatures"],
-        "compact": ["CompactFeatures"],
         "convert": ["convert_checkpoint"],
         "deeplabv3": ["DeepLabV3Features"],
         "dinov2": ["DINOv2Features"],
+        "lite": ["LiteFeatures"],
         "low_level": ["LowLevelFeatures"],
         "module": ["ModuleFeatures"],
         "preprocessing": ["affine_coefficients", "guided_filter", "preprocess"],

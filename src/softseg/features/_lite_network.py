@@ -147,6 +147,9 @@ class _Encoder(nn.Module):
             stages.append(nn.Sequential(first, *rest))
             width = stage.width
         self.stages = nn.ModuleList(stages)
+        for convolution, _, _ in self.published_names():
+            # No normalization keeps the signal's size from layer to layer (He et al. 2015).
+            nn.init.kaiming_normal_(convolution.weight)
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         x = functional.relu6(self.stem(_repeat_edges(inputs, 3, 2)))

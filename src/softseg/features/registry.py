@@ -64,6 +64,10 @@ def get(name: str) -> FeatureExtractor:
     >>> get("low-level")
     LowLevelFeatures()
     """
+    if name == "compact":
+        raise ValueError(
+            "features: the network 'compact' is no longer part of softseg; 'default' is its successor"
+        )
     if name not in _FACTORIES:
         raise ValueError(f"features: expected one of {', '.join(names())}, got {name!r}")
     factory = _FACTORIES[name]
@@ -116,10 +120,10 @@ def extract(image: Any, name: str = "default") -> Float32[np.ndarray, "H W C"]:
     return get(name).extract(as_image(image))
 
 
-_COMPACT = "softseg.features.compact:CompactFeatures"
+_LITE = "softseg.features.lite:LiteFeatures"
 
-register("default", _COMPACT)
-register("compact", _COMPACT)
+register("default", _LITE)
+register("lite", _LITE)
 register("low-level", "softseg.features.low_level:LowLevelFeatures")
 register("sss", "softseg.features.sss:SSSFeatures")
 register("dinov2", "softseg.features.dinov2:DINOv2Features")

@@ -11,6 +11,7 @@ from softseg._rng import RNG
 from softseg._threads import single_threaded_blas
 from softseg.sparsify.clustering import kmeans
 from softseg.sparsify.layer_count import check_layers, merged_layers
+from softseg.sparsify.layer_means import mean_features
 
 
 @single_threaded_blas()
@@ -29,8 +30,8 @@ def group(
     features : ndarray, shape (H, W, C)
         Semantic features of the same pixels.
     n_layers : int or "auto"
-        How many groups; fewer come back if fewer layers are distinct. "auto" merges layers, not only by
-        their features, until two to ten are left that differ (`merged_layers`); the paper has no such rule.
+        How many groups; fewer come back if fewer layers are distinct. "auto" merges layers until two to
+        ten are left that differ (`merged_layers`); the paper has no such rule.
     rng : None, int or numpy.random.Generator
         For k-means. None means a fixed seed.
 
@@ -59,19 +60,3 @@ def group(
     else:
         groups = kmeans(mean_features(alphas, features), n_layers, rng)
     return np.stack([alphas[:, :, groups == g].sum(axis=2) for g in range(groups.max() + 1)], axis=2)
-
-
-def mean_features(
-    alphas: Float[np.ndarray, "H W K"], features: Float[np.ndarray, "H W C"]
-) -> Float[np.ndarray, "K C"]:
-    """Return each layer's alpha-weighted mean feature, float64, (K, C), within the features' range.
-
-    A layer that has all but vanished may have alphas of both signs, whose weighted mean would lie anywhere.
-    """
-    weights = alphas.reshape(-1, alphas.shape[2]).astype(np.float64)
-    points = features.reshape(len(weights), -1).astype(np.float64)
-    total = weights.sum(axis=0)[:, None]
-    means = np.divide(
-        weights.T @ points, total, out=np.tile(points.mean(axis=0), (len(total), 1)), where=total != 0
-    )
-    return np.clip(means, points.min(axis=0), points.max(axis=0))

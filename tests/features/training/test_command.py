@@ -9,10 +9,10 @@ import typer
 from typer.testing import CliRunner
 
 from softseg.features import training
-from softseg.features.training import COMPACT, PUBLISHED, Folder, TrainingConfig
+from softseg.features.training import LITE, PUBLISHED, Folder, TrainingConfig
 from softseg.features.training.command import train_features
 
-TINY = replace(COMPACT, steps=1, batch=1, crop=(32, 64), n_points=16, mixed_precision=False)
+TINY = replace(LITE, steps=1, batch=1, crop=(32, 64), n_points=16, pretrained=False)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_trains_and_resumes(run, tmp_path):
     assert TrainingConfig.read(tmp_path / "run" / "config.json") == replace(TINY, steps=2)
 
 
-@pytest.mark.parametrize(("network", "preset"), [("compact", COMPACT), ("sss", PUBLISHED)])
+@pytest.mark.parametrize(("network", "preset"), [("lite", LITE), ("sss", PUBLISHED)])
 def test_each_network_has_its_recipe(network, preset, run, called):
     assert run("--network", network, "--layout", "coco-stuff", "--quiet").exit_code == 0
     assert called == [replace(preset, folders=(Folder(".", "coco-stuff", validate_every=20),))]
@@ -62,4 +62,4 @@ def test_what_is_chosen_replaces_what_is_in_the_recipe(run, called):
 def test_an_unknown_network(run):
     done = run("--network", "vgg")
     assert done.exit_code == 2
-    assert "expected compact, lite or sss, got vgg" in done.output
+    assert "expected lite or sss, got vgg" in done.output

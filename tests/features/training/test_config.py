@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from softseg.features.training import COMPACT, PUBLISHED, Folder, TrainingConfig
+from softseg.features.training import LITE, PUBLISHED, Folder, TrainingConfig
 
 
-@pytest.mark.parametrize("config", [COMPACT, PUBLISHED], ids=["compact", "published"])
+@pytest.mark.parametrize("config", [LITE, PUBLISHED], ids=["lite", "published"])
 def test_reads_what_it_wrote(config, tmp_path):
     config = replace(config, folders=(Folder("a", unlabelled=(12,), portion=0.8), Folder("b", "coco-stuff")))
     config.write(tmp_path / "config.json")

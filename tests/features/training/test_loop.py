@@ -12,20 +12,21 @@ import pytest
 import torch
 from torch import nn
 
-from softseg.features import CompactFeatures
+from softseg.features import LiteFeatures
 from softseg.features._sss_network import SSSNetwork
 from softseg.features.sss import SSSFeatures
-from softseg.features.training import COMPACT, PUBLISHED, Folder, TrainingConfig, train
+from softseg.features.training import LITE, PUBLISHED, Folder, TrainingConfig, train
 from softseg.features.training.loop import Trainer, at_points, learning_rate_factor
 
 TINY = replace(
-    COMPACT,
+    LITE,
     folders=(Folder(".", validate_every=5),),
     crop=(32, 64),
     batch=2,
     accumulate=1,
     n_points=32,
     mixed_precision=False,
+    pretrained=False,
     validate_every=4,
     steps=8,
 )
@@ -85,7 +86,7 @@ def test_200_steps_overfit_ten_photos_with_the_papers_network(photos):
     config = replace(
         PUBLISHED,
         folders=seen,
-        loss="compact",
+        loss="combined",
         optimizer="adamw",
         learning_rate=3e-3,
         weight_decay=0.0,
@@ -135,7 +136,7 @@ def test_what_a_run_leaves(photos, tmp_path):
     assert [row["step"] for row in rows] == ["4", "8"]
     assert all(0 < float(row["auc"]) < 1 for row in rows)
     assert [(done, total) for _, done, total in told] == [(k, 8) for k in range(1, 9)]
-    features = CompactFeatures(path).extract(np.random.default_rng(0).random((20, 30, 3)))
+    features = LiteFeatures(path).extract(np.random.default_rng(0).random((20, 30, 3)))
     assert features.shape == (20, 30, 32)
 
 
@@ -211,7 +212,7 @@ def test_features_that_are_no_numbers_stop_the_run(photos):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_the_rate_falls_to_nothing(optimizer):
-    config = replace(COMPACT, optimizer=optimizer, steps=1000)
+    config = replace(LITE, optimizer=optimizer, steps=1000)
     rates = [learning_rate_factor(config, step) for step in range(1001)]
     assert rates[-1] == 0
     assert np.all(np.diff(rates[200:]) < 0)
@@ -219,7 +220,7 @@ def test_the_rate_falls_to_nothing(optimizer):
 
 
 def test_polynomial_decay():
-    config = replace(COMPACT, optimizer="sgd", steps=1000)
+    config = replace(LITE, optimizer="sgd", steps=1000)
     assert learning_rate_factor(config, 0) == 1
     assert learning_rate_factor(config, 500) == pytest.approx(0.5**0.9)
 
@@ -273,8 +274,8 @@ def test_at_points_is_resizing_then_picking(rng):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"network": "vgg"}, "network: expected compact, lite or sss, got 'vgg'"),
-        ({"loss": "l2"}, "loss: expected one of n-pair, cosine, compact, got 'l2'"),
+        ({"network": "vgg"}, "network: expected lite or sss, got 'vgg'"),
+        ({"loss": "l2"}, "loss: expected one of n-pair, cosine, combined, got 'l2'"),
         ({"optimizer": "adam"}, "optimizer: expected adamw or sgd, got 'adam'"),
         ({"sampling": "all"}, "sampling: expected points or instances, got 'all'"),
     ],

@@ -82,7 +82,7 @@ def test_projected_leaves_out_crops_of_one_region():
     assert not features.grad.any()
 
 
-@pytest.mark.parametrize("name", ["n-pair", "cosine", "compact"])
+@pytest.mark.parametrize("name", ["n-pair", "cosine", "combined"])
 def test_gradients_are_finite_where_all_features_are_equal(name):
     features = torch.full((2, 8, 4), 0.5, requires_grad=True)
     agreement = (torch.arange(8)[:, None] // 4 == torch.arange(8) // 4).float().expand(2, 8, 8)
@@ -90,7 +90,7 @@ def test_gradients_are_finite_where_all_features_are_equal(name):
     assert torch.isfinite(features.grad).all()
 
 
-@pytest.mark.parametrize("name", ["n-pair", "cosine", "compact"])
+@pytest.mark.parametrize("name", ["n-pair", "cosine", "combined"])
 def test_unknown_pairs_do_not_count(name, pairs):
     features, agreement, known = (t.float() if t.is_floating_point() else t for t in pairs)
     changed = torch.where(known, agreement, 1 - agreement)
@@ -99,7 +99,7 @@ def test_unknown_pairs_do_not_count(name, pairs):
     assert loss(features, changed, known).item() == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["n-pair", "cosine", "compact"])
+@pytest.mark.parametrize("name", ["n-pair", "cosine", "combined"])
 def test_well_separated_features_score_better(name):
     agreement = (torch.arange(8)[:, None] // 4 == torch.arange(8) // 4).float()[None]
     known = torch.ones(1, 8, 8, dtype=torch.bool)
@@ -111,5 +111,5 @@ def test_well_separated_features_score_better(name):
 
 
 def test_an_unknown_loss():
-    with pytest.raises(ValueError, match="loss: expected one of n-pair, cosine, compact, got 'l2'"):
+    with pytest.raises(ValueError, match="loss: expected one of n-pair, cosine, combined, got 'l2'"):
         build("l2")

@@ -11,7 +11,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "config": ["COMPACT", "LITE", "PUBLISHED", "Folder", "TrainingConfig"],
+        "config": ["LITE", "PUBLISHED", "Folder", "TrainingConfig"],
         "loop": ["train"],
         "networks": ["TrainableNetwork"],
         "validation": ["photo_auc"],

@@ -15,7 +15,7 @@ EXAMPLES = """\
 
   softseg train-features --data photos -o run
 
-  softseg train-features --data data --config docs/training/compact.json -o run
+  softseg train-features --data data --config docs/training/lite.json -o run
 
   softseg train-features --data coco --layout coco-stuff --network sss --device cuda -o run
 
@@ -42,10 +42,8 @@ def train_features(
     ],
     network: Annotated[
         str,
-        typer.Option(
-            "--network", metavar="compact|lite|sss", help="Which network, trained with its own recipe."
-        ),
-    ] = "compact",
+        typer.Option("--network", metavar="lite|sss", help="Which network, trained with its own recipe."),
+    ] = "lite",
     layout: Annotated[
         str,
         typer.Option(
@@ -66,7 +64,7 @@ def train_features(
     ] = None,
     loss: Annotated[
         str | None,
-        typer.Option("--loss", metavar="NAME", help="Another loss: n-pair, cosine or compact."),
+        typer.Option("--loss", metavar="NAME", help="Another loss: n-pair, cosine or combined."),
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, metavar="N", help="How many steps.")] = None,
     seed: Annotated[
@@ -85,17 +83,15 @@ def train_features(
     Of every 20 photos one is kept for the validation score. Writes weights.safetensors, config.json, log.csv
     and checkpoint.pt.
     """
-    from softseg.features.training import COMPACT, LITE, PUBLISHED, Folder, TrainingConfig, train
+    from softseg.features.training import LITE, PUBLISHED, Folder, TrainingConfig, train
     from softseg.progress import reporter
 
     if config is not None:
         run = TrainingConfig.read(config)
     else:
-        presets = {"compact": COMPACT, "lite": LITE, "sss": PUBLISHED}
+        presets = {"lite": LITE, "sss": PUBLISHED}
         if network not in presets:
-            raise typer.BadParameter(
-                f"expected compact, lite or sss, got {network}", param_hint="'--network'"
-            )
+            raise typer.BadParameter(f"expected lite or sss, got {network}", param_hint="'--network'")
         run = dataclasses.replace(
             presets[network], folders=(Folder(".", layout=layout, validate_every=_VALIDATE_EVERY),)
         )

@@ -53,14 +53,14 @@ class Folder:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A training run: :data:`COMPACT`, :data:`LITE`, :data:`PUBLISHED`, or a ``dataclasses.replace`` of one.
+    """A training run: :data:`LITE`, :data:`PUBLISHED`, or what ``dataclasses.replace`` makes of them.
 
     Parameters
     ----------
     network : str
-        A name in ``softseg.features.training.networks``: ``"compact"``, ``"lite"`` or ``"sss"``.
+        A name in ``softseg.features.training.networks``: ``"lite"`` or ``"sss"``.
     loss : str
-        A name in ``softseg.features.training.losses``: ``"n-pair"``, ``"cosine"``, or ``"compact"``.
+        A name in ``softseg.features.training.losses``: ``"n-pair"``, ``"cosine"``, or ``"combined"``.
     sampling : str
         ``"points"``: `n_points` random pixels of a crop. ``"instances"``: `n_instances` random regions of one
         annotator's map, `n_points` pixels of each.
@@ -107,8 +107,8 @@ class TrainingConfig:
     Examples
     --------
     >>> from dataclasses import replace
-    >>> from softseg.features.training import COMPACT, Folder
-    >>> replace(COMPACT, steps=100, folders=(Folder("my-photos"),)).optimizer
+    >>> from softseg.features.training import LITE, Folder
+    >>> replace(LITE, steps=100, folders=(Folder("my-photos"),)).optimizer
     'adamw'
     """
 
@@ -158,31 +158,10 @@ class TrainingConfig:
             raise ValueError(f"{os.fspath(path)}: expected a training configuration: {error}") from error
 
 
-#: A recipe for the network that softseg is shipped with; docs/model-card.md has the runs that trained it.
-COMPACT = TrainingConfig(
-    network="compact",
-    loss="compact",
-    sampling="points",
-    n_points=256,
-    optimizer="adamw",
-    learning_rate=2e-3,
-    weight_decay=0.05,
-    max_gradient=5.0,
-    steps=10_000,
-    batch=4,
-    accumulate=2,
-    crop=(192, 288),
-    zoom=(0.5, 1.6),
-    jitter=0.5,
-    exchange=0.3,
-    paste=0.4,
-    average=0.999,
-)
-
-#: A recipe for the network that begins from ImageNet.
+#: A recipe for the network that softseg is shipped with; docs/model-card.md has the run that trained it.
 LITE = TrainingConfig(
     network="lite",
-    loss="compact",
+    loss="combined",
     sampling="points",
     n_points=256,
     optimizer="adamw",

@@ -68,7 +68,7 @@ def train(
     Returns
     -------
     path
-        The weights, in half precision, for ``CompactFeatures(path)`` or ``SSSFeatures(path)``.
+        The weights, in half precision, for ``LiteFeatures(path)`` or ``SSSFeatures(path)``.
 
     Raises
     ------

@@ -72,7 +72,7 @@ class ProjectedBCE(nn.Module):
         return _balanced_cross_entropy(logits, agreement[several], known[several]).mean()
 
 
-class CompactLoss(nn.Module):
+class CombinedLoss(nn.Module):
     """Sum of :class:`CosineBCE`, for the features, and :class:`ProjectedBCE`, for what is left of them."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ def build(name: str) -> nn.Module:
     return _LOSSES[name]()
 
 
-_LOSSES: dict[str, type[nn.Module]] = {"n-pair": NPairL2, "cosine": CosineBCE, "compact": CompactLoss}
+_LOSSES: dict[str, type[nn.Module]] = {"n-pair": NPairL2, "cosine": CosineBCE, "combined": CombinedLoss}
 
 
 def _distances(features: Tensor) -> Tensor:

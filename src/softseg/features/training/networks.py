@@ -42,11 +42,6 @@ def build(name: str, *, pretrained: bool = False) -> nn.Module:
     ModuleNotFoundError
         If the package that carries those weights is not installed.
     """
-    if name == "compact":
-        from softseg.features._compact_network import CompactNetwork
-
-        _check_unpublished(name, pretrained)
-        return CompactNetwork()
     if name == "lite":
         from softseg.features._lite_network import LiteNetwork
 
@@ -57,16 +52,12 @@ def build(name: str, *, pretrained: bool = False) -> nn.Module:
     if name == "sss":
         from softseg.features._sss_network import SSSNetwork
 
-        _check_unpublished(name, pretrained)
+        if pretrained:
+            raise ValueError(
+                "pretrained: expected False for the network 'sss': only 'lite' can begin from ImageNet"
+            )
         return SSSNetwork()
-    raise ValueError(f"network: expected compact, lite or sss, got {name!r}")
-
-
-def _check_unpublished(name: str, pretrained: bool) -> None:
-    if pretrained:
-        raise ValueError(
-            f"pretrained: expected False for the network {name!r}: only 'lite' can begin from ImageNet"
-        )
+    raise ValueError(f"network: expected lite or sss, got {name!r}")
 
 
 def _imagenet_weights() -> str:
