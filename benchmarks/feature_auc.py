@@ -4,7 +4,7 @@
     python benchmarks/feature_auc.py ../shared/data/regions --checkpoint run/weights.safetensors
 
 The folder holds the sets that docs/features.md describes, photos with label maps; none of the photos scored
-were trained on. Scores are those of softseg.features.training.photo_auc, 400 pixels per photo, seeded by the
+were trained on. Scores are those of softseg.training.photo_auc, 400 pixels per photo, seeded by the
 photo's place in the set; means over photos. Photos without pairs of both kinds are left out.
 """
 
@@ -19,8 +19,8 @@ import numpy as np
 from skimage.color import rgb2lab
 
 from softseg.features import LiteFeatures, LowLevelFeatures, preprocess
-from softseg.features.training import Folder, photo_auc
-from softseg.features.training.data import Example, find, read
+from softseg.training import Folder, photo_auc
+from softseg.training.data import Example, find, read
 
 COMPONENTS = (3, 5, 8)
 

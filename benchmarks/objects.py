@@ -23,9 +23,9 @@ import numpy as np
 
 from softseg import SoftSegmentation, segment
 from softseg.features import FeatureExtractor, LiteFeatures, get
-from softseg.features.training import Folder
-from softseg.features.training.data import Example, find, read
 from softseg.sparsify import group, kmeans, project_to_simplex, relaxed
+from softseg.training import Folder
+from softseg.training.data import Example, find, read
 
 ROWS = ("low-level", "default", "k-means", "true masks")
 WHOLE = ("ccp",)  # sets whose labels are parts of one person

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,11 +20,19 @@ def _checked_modules() -> list[str]:
     No packages: the hook takes a package's name for all that is in it.
     """
     modules = pkgutil.walk_packages(softseg.__path__, "softseg.")
-    unchecked = {"_kernels", "_laplacian_kernels", "_numba", "cli", "__main__"}
-    return [m.name for m in modules if not m.ispkg and m.name.rpartition(".")[2] not in unchecked]
+    return [
+        m.name
+        for m in modules
+        if not m.ispkg
+        and not m.name.endswith(("_kernels", "._numba", ".__main__"))
+        and not m.name.startswith("softseg.cli.")
+    ]
 
 
 _HOOK = install_import_hook(_checked_modules(), "beartype.beartype")
+
+# After the hook, which checks what is imported from here on.
+from tests import results  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -69,3 +78,13 @@ def scene_with_a_disk(height: int, width: int, block: int = 4, seed: int = 7) ->
         (x + np.round(np.sin(y)).astype(int)) // block,
     )
     return softseg.Scene(image, features, superpixels=100 * row + column)
+
+
+@pytest.fixture
+def make_result(rng: np.random.Generator) -> Callable[[int, int, int], SimpleNamespace]:
+    return lambda height, width, count: results.stand_in(rng, height, width, count)
+
+
+@pytest.fixture
+def make_segmentation(rng: np.random.Generator) -> Callable[[int, int, int], softseg.SoftSegmentation]:
+    return lambda height, width, count: results.random_result(rng, height, width, count)

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.layers.conftest import random_result
-from tests.layers.format_case import full_disk
+from tests.formats.format_case import full_disk
+from tests.results import random_result
 
 import softseg
 from softseg.cli import main
@@ -126,7 +126,7 @@ class TestSegment:
     def test_a_features_name(
         self, segment: FakeSegment, photo: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(softseg.features.__dict__, "names", lambda: ("low-level", "network"))
+        monkeypatch.setitem(softseg.features.__dict__, "extractor_names", lambda: ("low-level", "network"))
         assert main(["segment", photo.name, "--features", "network"]) == 0
         assert segment.options["features"] == "network"
 
@@ -193,7 +193,7 @@ class TestBadUsage:
         arguments: list[str],
         said: str,
     ) -> None:
-        monkeypatch.setitem(softseg.features.__dict__, "names", lambda: ("low-level", "network"))
+        monkeypatch.setitem(softseg.features.__dict__, "extractor_names", lambda: ("low-level", "network"))
         Path("bad.npy").write_text("no array")
         Path("empty").mkdir()
         assert main(arguments) == 2

@@ -4,17 +4,5 @@ import lazy_loader
 
 __version__ = "0.1.0.dev0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submodules=["affinity", "eigen", "features", "layers", "sparsify"],
-    submod_attrs={
-        "segmentation": ["PUBLISHED", "Settings", "segment", "spectral_matting"],
-        "result": ["SoftSegmentation"],
-        "matting": ["matte"],
-        "scene": ["Scene"],
-        "laplacian": ["Laplacian"],
-        "affinity": ["Affinity", "ColorAffinity", "MattingAffinity", "SemanticAffinity"],
-        "eigen": ["Eigenpairs", "Eigensolver"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ = [*__all__, "__version__"]

@@ -18,7 +18,8 @@ from skimage.transform import resize
 
 from softseg._checks import check_count
 
-WINDOW = 3  # the matting affinity looks at 3x3 windows
+WINDOW = 3  # pixels along a side of the matting affinity's windows (Levin et al. 2008): no photo is smaller
+LEAST_PIXELS = WINDOW**2  # pixels of the smallest photo
 
 
 def as_image(image: Any) -> Float64[np.ndarray, "H W 3"]:
@@ -168,7 +169,7 @@ def shrink(image: Float64[np.ndarray, "H W 3"], max_pixels: int) -> Float64[np.n
     >>> shrink(np.zeros((600, 800, 3)), 120_000).shape
     (300, 400, 3)
     """
-    check_count("max_pixels", max_pixels, least=WINDOW**2)
+    check_count("max_pixels", max_pixels, least=LEAST_PIXELS)
     height, width = image.shape[:2]
     if height * width <= max_pixels:
         return image

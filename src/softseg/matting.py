@@ -12,11 +12,11 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from softseg._checks import check_instance
-from softseg._grid_solver import solve_on_grid
 from softseg.affinity import Affinity
 from softseg.affinity.default import AFFINITY
+from softseg.grid.laplacian import LOCAL_RADIUS
+from softseg.grid.solver import solve_on_grid
 from softseg.images import as_image
-from softseg.laplacian import LOCAL_RADIUS
 from softseg.scene import Scene
 
 SURE = 0.9  # a trimap's values from here on are foreground, those up to 1 - SURE background: JPEG blurs them

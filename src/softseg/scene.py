@@ -10,11 +10,13 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from softseg._checks import check_count
+from softseg.features import get_extractor, preprocess
 from softseg.images import as_features, as_image, as_labels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+# Small photos get fewer superpixels, of about this many pixels: as many as a matting window has.
 PIXELS_PER_SUPERPIXEL = 9
 
 
@@ -61,11 +63,10 @@ class Scene:
         check_count("n_superpixels", n_superpixels)
         self.image = _frozen(as_image(image))
         self._n_superpixels = n_superpixels
-        # The cached properties below are overridden by what the caller brings.
-        if features is not None:
-            self.__dict__["features"] = _frozen(_preprocessed(as_features(features, self.shape), self.image))
-        if superpixels is not None:
-            self.__dict__["superpixels"] = _frozen(as_labels(superpixels, self.shape))
+        self._given_features = (
+            None if features is None else _preprocessed(as_features(features, self.shape), self.image)
+        )
+        self._given_superpixels = None if superpixels is None else as_labels(superpixels, self.shape)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,13 +76,15 @@ class Scene:
     @cached_property
     def features(self) -> Float[np.ndarray, "H W 3"]:
         """Semantic features in [0, 1], (H, W, 3)."""
-        from softseg.features import get
-
-        return _frozen(get("default").preprocessed(self.image))
+        if self._given_features is not None:
+            return _frozen(self._given_features)
+        return _frozen(get_extractor("default").preprocessed(self.image))
 
     @cached_property
     def superpixels(self) -> Int[np.ndarray, "H W"]:
         """Superpixel labels 0 .. S-1, (H, W)."""
+        if self._given_superpixels is not None:
+            return _frozen(self._given_superpixels)
         from skimage.segmentation import slic
 
         height, width = self.shape
@@ -153,8 +156,6 @@ class Scene:
 
 def _preprocessed(features: np.ndarray, image: np.ndarray) -> np.ndarray:
     if features.shape[2] != 3:
-        from softseg.features import preprocess
-
         return preprocess(features, image)
     if features.min() < 0 or features.max() > 1:
         raise ValueError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal, final
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -14,68 +14,29 @@ from softseg._checks import check_count, check_instance
 from softseg._rng import RNG, generator
 from softseg.affinity import Affinity, MattingAffinity
 from softseg.affinity.default import AFFINITY
-from softseg.eigen import LOBPCG, Eigenpairs, Eigensolver, ShiftInvert
-from softseg.features import FeatureExtractor
-from softseg.features import get as get_extractor
+from softseg.eigen import Eigenpairs, Eigensolver
+from softseg.features import FeatureExtractor, get_extractor
 from softseg.images import as_features, as_image, as_labels, shrink
 from softseg.progress import Stages, reporter, tick
 from softseg.result import SoftSegmentation
 from softseg.scene import Scene
-from softseg.sparsify import (
-    PixelBlocks,
-    Preconditioner,
-    Unpreconditioned,
-    constrained,
-    group,
-    initial_clusters,
-    project_to_simplex,
-    relaxed,
-)
-from softseg.sparsify.constrained_stage import SAMPLE
+from softseg.settings import DEFAULT, Settings
+from softseg.sparsify import constrained, group, initial_clusters, project_to_simplex, relaxed
 from softseg.sparsify.layer_count import check_layers
 from softseg.upsampling import carried_up
-
-WORKING_PIXELS = 640 * 480
-
-
-@final
-@dataclass(frozen=True)
-class Settings:
-    """How the stages are computed: what trades exactness for time. The method's own numbers are not here.
-
-    Attributes
-    ----------
-    eigensolver : Eigensolver
-        Finds the Laplacian's smallest eigenpairs.
-    sample : int or None
-        How many pixels the constrained stage's energy is summed over; None: all.
-    preconditioner : Preconditioner
-        Of the relaxed stage's conjugate gradients.
-    working_pixels : int or None
-        Photos of more pixels are shrunk to about this many, and the layers carried up. None: never.
-    """
-
-    eigensolver: Eigensolver = field(default_factory=LOBPCG)
-    sample: int | None = SAMPLE
-    preconditioner: Preconditioner = field(default_factory=PixelBlocks)
-    working_pixels: int | None = WORKING_PIXELS
-
-
-DEFAULT = Settings()
-PUBLISHED = Settings(ShiftInvert(), sample=None, preconditioner=Unpreconditioned(), working_pixels=None)
 
 
 def segment(
     image: Any,
     features: Any = None,
-    affinity: Affinity | None = None,
+    affinity: Affinity | str | None = None,
     n_eigenvectors: int = 100,
     n_initial: int = 40,
     n_layers: int | Literal["auto"] = 5,
-    eigensolver: Eigensolver | None = None,
+    eigensolver: Eigensolver | str | None = None,
     superpixels: Any = None,
     n_superpixels: int = 2500,
-    working_pixels: int | None = None,
+    working_pixels: int | Literal["default"] | None = "default",
     rng: RNG = None,
     settings: Settings | None = None,
     progress: bool | Callable[[str, int, int], object] | None = None,
@@ -85,24 +46,26 @@ def segment(
     Parameters
     ----------
     image : path, PIL image or array_like, shape (H, W, 3)
-        The photo; uint8, or float in [0, 1]. At least 3x3 pixels; greyscale is taken as three equal channels.
+        The photo; uint8, or float in [0, 1]. At least 3x3 pixels; grayscale is taken as three equal channels.
     features : None, str, FeatureExtractor or array_like, shape (H, W, C), optional
         Semantic features: those of the default extractor, of a registered one, of an extractor, or as given.
         Three given channels are taken as preprocessed; others are preprocessed as published.
-    affinity : Affinity, optional
-        Default ``MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()``.
+    affinity : Affinity or str, optional
+        Default ``MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()``. A text is read by
+        `Affinity.parse`.
     n_eigenvectors, n_initial, n_layers : int
         Eigenvectors, initial clusters and final layers; fewer where a small or plain photo has no more.
         ``n_layers="auto"`` makes two to ten layers, as many as the photo seems to have objects.
-    eigensolver : Eigensolver, optional
-        Default that of the settings.
+    eigensolver : Eigensolver or str, optional
+        In place of that of the settings. A text is read by `Eigensolver.parse`.
     superpixels : array_like of int, shape (H, W), optional
         Any labels. Default: SLIC.
     n_superpixels : int
         How many superpixels SLIC aims at.
-    working_pixels : int, optional
+    working_pixels : int or None, optional
         Photos of more pixels are shrunk to about this many for all stages, and the layers carried up to full
-        size by local affine colour models and finished there. Default that of the settings: 640 * 480.
+        size by local affine color models and finished there. None: never. Default: that of the settings,
+        which is 640 * 480 unless you choose others.
     rng : None, int or numpy.random.Generator
         None means a fixed seed: the same input gives the same bits on one machine.
     settings : Settings, optional
@@ -113,7 +76,7 @@ def segment(
     Returns
     -------
     SoftSegmentation
-        The layers' alphas and colours, and every stage's result.
+        The layers' alphas and colors, and every stage's result.
 
     Raises
     ------
@@ -140,19 +103,14 @@ def segment(
       [...]  ...%  #...
       [...]  ...%  #...>
     """
-    settings = DEFAULT if settings is None else check_instance("settings", settings, Settings)
-    affinity = AFFINITY if affinity is None else check_instance("affinity", affinity, Affinity)
-    eigensolver = (
-        settings.eigensolver
-        if eigensolver is None
-        else check_instance("eigensolver", eigensolver, Eigensolver)
-    )
+    settings = _chosen(settings, eigensolver, working_pixels)
+    affinity = _affinity(affinity)
     check_count("n_eigenvectors", n_eigenvectors)
     check_count("n_initial", n_initial)
     check_layers(n_layers)
     generator(rng)  # checked here; every stage gets it as it is, so that the stages alone give the same bits
     photo = as_image(image)
-    working = _shrunk(photo, settings.working_pixels if working_pixels is None else working_pixels)
+    working = photo if settings.working_pixels is None else shrink(photo, settings.working_pixels)
     make_scene = _scene_maker(photo, working, features, superpixels, n_superpixels)
 
     with reporter(progress) as tell:
@@ -167,7 +125,7 @@ def segment(
             laplacian = affinity.laplacian(scene)
         with stages.stage("eigenvectors"):
             k = min(n_eigenvectors, working.shape[0] * working.shape[1] - 1)
-            pairs = eigensolver.solve(laplacian, k, rng)
+            pairs = settings.eigensolver.solve(laplacian, k, rng)
         with stages.stage("constrained"):
             clusters = initial_clusters(scene.features, n_initial, rng)
             initial = constrained(pairs, clusters, sample=settings.sample, rng=rng)
@@ -186,14 +144,31 @@ def segment(
                 )
     if n_layers != "auto" and alphas.shape[2] < n_layers:
         warnings.warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out", stacklevel=2)
-    return SoftSegmentation.made(photo, alphas, scene, affinity, laplacian, pairs, initial, stages.timings)
+    return SoftSegmentation(
+        photo, alphas, scene, affinity, pairs, initial, stages.timings, given_laplacian=laplacian
+    )
 
 
-def _shrunk(photo: np.ndarray, working_pixels: int | None) -> np.ndarray:
-    if working_pixels is None:
-        return photo
-    check_count("working_pixels", working_pixels, least=9)
-    return shrink(photo, working_pixels)
+def _chosen(settings: Settings | None, eigensolver: Any, working_pixels: Any) -> Settings:
+    """Return the settings with what was asked for besides them."""
+    settings = DEFAULT if settings is None else check_instance("settings", settings, Settings)
+    if isinstance(eigensolver, str):
+        eigensolver = Eigensolver.parse(eigensolver)
+    if eigensolver is not None:
+        settings = replace(settings, eigensolver=eigensolver)
+    if not isinstance(working_pixels, str) or working_pixels != "default":
+        settings = replace(settings, working_pixels=working_pixels)
+    return settings
+
+
+def _affinity(affinity: Affinity | str | None) -> Affinity:
+    if affinity is None:
+        return AFFINITY
+    return (
+        Affinity.parse(affinity)
+        if isinstance(affinity, str)
+        else check_instance("affinity", affinity, Affinity)
+    )
 
 
 def _scene_maker(
@@ -222,6 +197,10 @@ def _resampled(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, labels.shape, strict=True)
     )
     return labels[np.ix_(rows, columns)]
+
+
+# Of the constrained stage (Levin, Rav-Acha, Lischinski 2008, their published code).
+SPECTRAL_MATTING_ITERATIONS = 20
 
 
 def spectral_matting(
@@ -293,12 +272,9 @@ def spectral_matting(
         labels = initial_clusters(_scaled_vectors(pairs, n_layers, scene.shape), n_layers, rng)
         initial = constrained(pairs, labels, SPECTRAL_MATTING_ITERATIONS, rng=rng)
     alphas = project_to_simplex(initial).astype(np.float32)
-    return SoftSegmentation.made(
-        scene.image, alphas, scene, affinity, laplacian, pairs, initial, stages.timings
+    return SoftSegmentation(
+        scene.image, alphas, scene, affinity, pairs, initial, stages.timings, given_laplacian=laplacian
     )
-
-
-SPECTRAL_MATTING_ITERATIONS = 20
 
 
 def _with_absolute_values(pairs: Eigenpairs) -> Eigenpairs:

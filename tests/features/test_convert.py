@@ -16,7 +16,7 @@ import typer.testing
 from tests.features import sss_reference as reference
 
 from softseg.features._weights import load_weights
-from softseg.features.convert import command, convert_checkpoint
+from softseg.features.convert import convert_checkpoint
 from softseg.features.sss import SSSFeatures
 
 WIDTH = 3

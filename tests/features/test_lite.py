@@ -14,7 +14,7 @@ from softseg.features import LiteFeatures, LowLevelFeatures, get
 from softseg.features._lite_network import LiteNetwork
 from softseg.features._weights import load_weights, save_weights
 from softseg.features.lite import BUNDLED, working_size
-from softseg.features.training import photo_auc
+from softseg.training import photo_auc
 
 
 class TestLiteFeatures(ExtractorCase):

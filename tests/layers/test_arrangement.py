@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 import pytest
 from skimage.color import rgb2lab
-from tests.layers.format_case import with_alphas
+from tests.formats.format_case import with_alphas
 
 from softseg.layers import back_to_front
 from softseg.layers.arrangement import PALETTE
@@ -123,7 +124,6 @@ class TestDescription:
         assert repr(make_segmentation(6, 8, 1)).startswith("<SoftSegmentation: 1 layer of 8x6 pixels,")
 
     def test_does_not_compute_the_colors(self, make_segmentation: Make) -> None:
-        result = make_segmentation(6, 8, 3)
-        del vars(result)["colors"]
+        result = replace(make_segmentation(6, 8, 3), given_colors=None)
         repr(result)
         assert "colors" not in vars(result)

@@ -24,9 +24,8 @@ def decomposed(scene: Scene, image: np.ndarray | None = None) -> SoftSegmentatio
     pairs = ShiftInvert().solve(laplacian, 40)
     image = scene.image if image is None else image
     layer = np.ones((*image.shape[:2], 1), np.float32)
-    return SoftSegmentation.made(
-        image, layer, scene, AFFINITY, laplacian, pairs, np.ones((*scene.shape, 1), np.float32), {}
-    )
+    initial = np.ones((*scene.shape, 1), np.float32)
+    return SoftSegmentation(image, layer, scene, AFFINITY, pairs, initial, {}, given_laplacian=laplacian)
 
 
 @pytest.fixture
@@ -113,15 +112,15 @@ def test_a_mask_is_one_stroke(result: SoftSegmentation, strokes: np.ndarray) -> 
 def test_all_attraction_needs_no_raising(scene: Scene, strokes: np.ndarray) -> None:
     result = decomposed(scene)
     laplacian = MattingAffinity().laplacian(scene)
-    plain = SoftSegmentation.made(
+    plain = SoftSegmentation(
         result.image,
         result.alphas,
         scene,
         MattingAffinity(),
-        Laplacian(laplacian.matrix, scene.shape),
         ShiftInvert().solve(laplacian, 40),
         result.initial_alphas,
         {},
+        given_laplacian=Laplacian(laplacian.matrix, scene.shape),
     )
     expected = dense(plain, strokes, [0.8, 0.0]).clip(0, 0.8)
     np.testing.assert_allclose(propagate(plain, strokes, [0.8, 0]), expected, rtol=0, atol=1e-5)

@@ -2,12 +2,4 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "base": ["Affinity", "Scaled", "Sum"],
-        "matting": ["MattingAffinity"],
-        "semantic": ["SemanticAffinity"],
-        "color": ["ColorAffinity"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,10 +6,7 @@ import numpy as np
 from numba import prange
 
 from softseg._numba import parallel_kernel
-
-# The half stencil holds the 13 neighbours (dy, dx) that come at or after the pixel in row-major order:
-# (0, 0..2), (1, -2..2), (2, -2..2). The other twelve are the same numbers seen from the other pixel.
-HALF_STENCIL = 13
+from softseg.grid._stencil_kernels import HALF_STENCIL
 
 
 @parallel_kernel

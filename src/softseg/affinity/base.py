@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, final
 
 from scipy import sparse
 
+from softseg._registry import parse
+from softseg.affinity.registry import AFFINITIES
+from softseg.grid.laplacian import Laplacian, laplacian_of
+
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
     from softseg.scene import Scene
 
 
@@ -28,6 +31,34 @@ class Affinity(abc.ABC):
     >>> MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity(radius=0.3)  # doctest: +ELLIPSIS
     MattingAffinity(epsilon=1e-07) + 0.01 * SemanticAffinity(...) + 0.01 * ColorAffinity(radius=0.3, ...)
     """
+
+    @classmethod
+    def parse(cls, text: str) -> Affinity:
+        """Return the affinity that an expression over registered names stands for.
+
+        Reads what an affinity prints, and what one would type: calls of registered names with plain values,
+        sums of them, and multiples.
+
+        Parameters
+        ----------
+        text : str
+            Such as ``"MattingAffinity() + 0.01 * ColorAffinity(radius=0.3)"``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            In one line, if the text is no such expression; the message lists the names there are.
+
+        Examples
+        --------
+        >>> from softseg import Affinity
+        >>> Affinity.parse("MattingAffinity() + 0.5*MattingAffinity(epsilon=1e-5)")
+        MattingAffinity(epsilon=1e-07) + 0.5 * MattingAffinity(epsilon=1e-05)
+        """
+        affinity = parse(text, [AFFINITIES])
+        if not isinstance(affinity, Affinity):
+            raise ValueError(f"affinity: expected a sum of affinities, got {text!r}")
+        return affinity
 
     @abc.abstractmethod
     def matrix(self, scene: Scene) -> sparse.csr_array:
@@ -56,11 +87,9 @@ class Affinity(abc.ABC):
         Returns
         -------
         Laplacian
-            With the scene's shape and colours, so that eigensolvers can precondition it.
+            With the scene's shape and colors, so that eigensolvers can precondition it.
         """
-        from softseg.laplacian import laplacian_of
-
-        return laplacian_of(self.matrix(scene), scene)
+        return laplacian_of(self.matrix(scene), scene.image)
 
     def __add__(self, other: object) -> Affinity:
         if not isinstance(other, Affinity):

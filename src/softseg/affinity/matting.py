@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
+from jaxtyping import Float64
 from scipy import sparse
 
 from softseg._checks import check_positive
-from softseg.affinity._kernels import HALF_STENCIL, matting_half_stencil, stencil_to_csr, window_models
+from softseg.affinity._kernels import matting_half_stencil, stencil_to_csr, window_models
 from softseg.affinity.base import Affinity
+from softseg.grid._stencil_kernels import HALF_STENCIL
 
 if TYPE_CHECKING:
     from softseg.scene import Scene
@@ -52,14 +54,27 @@ class MattingAffinity(Affinity):
 
     def matrix(self, scene: Scene) -> sparse.csr_array:
         """Return the matting affinities, (H*W, H*W) with up to 25 entries a row (see `Affinity.matrix`)."""
-        image = np.ascontiguousarray(scene.image)
-        height, width = scene.shape
+        return _stencil_matrix(self.half_stencil(scene.image))
+
+    def half_stencil(self, image: Float64[np.ndarray, "H W 3"]) -> Float64[np.ndarray, "H W 13"]:
+        """Return each pixel's affinities to itself and to the twelve neighbors that follow it.
+
+        The neighbors (dy, dx) are (0, 0..2), (1, -2..2), (2, -2..2), in this order; entries that lie outside
+        the image are 0. This is all there is of the matrix, which is symmetric.
+
+        Parameters
+        ----------
+        image : array of float64, shape (H, W, 3)
+            RGB in [0, 1].
+        """
+        image = np.ascontiguousarray(image)
+        height, width, _ = image.shape
         mean = np.empty((height - 2, width - 2, 3))
         inverse_cholesky = np.empty((height - 2, width - 2, 6))
         window_models(image, self.epsilon, mean, inverse_cholesky)
         half = np.empty((height, width, HALF_STENCIL))
         matting_half_stencil(image, mean, inverse_cholesky, half)
-        return _stencil_matrix(half)
+        return half
 
 
 def _stencil_matrix(half: np.ndarray) -> sparse.csr_array:

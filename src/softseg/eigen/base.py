@@ -12,12 +12,14 @@ from jaxtyping import Float
 from scipy import linalg
 
 from softseg._checks import check_count
+from softseg._registry import parse
 from softseg._rng import RNG, generator
 from softseg._threads import single_threaded_blas, workers
 from softseg.eigen.blocks import TallBlocks, times_block
+from softseg.eigen.registry import EIGENSOLVERS, PRECONDITIONERS
 
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
+    from softseg.grid.laplacian import Laplacian
 
 # A dense solve of this many unknowns takes about a second and needs no iteration.
 DENSE_SIZE = 1000
@@ -56,6 +58,31 @@ class Eigensolver(abc.ABC):
     A new solver is one class: its parameters as fields of a frozen dataclass, and `_solve`. Images of
     few pixels never reach it: `solve` takes the dense solver there.
     """
+
+    @classmethod
+    def parse(cls, text: str) -> Eigensolver:
+        """Return the eigensolver that an expression over registered names stands for.
+
+        Parameters
+        ----------
+        text : str
+            What a solver prints, such as ``"LOBPCG(tol=1e-4, preconditioner=Multigrid())"``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            In one line, if the text is no such expression; the message lists the names there are.
+
+        Examples
+        --------
+        >>> from softseg import Eigensolver
+        >>> Eigensolver.parse("ShiftInvert()")
+        ShiftInvert()
+        """
+        solver = parse(text, [EIGENSOLVERS, PRECONDITIONERS])
+        if not isinstance(solver, Eigensolver):
+            raise ValueError(f"eigensolver: expected an eigensolver, got {text!r}")
+        return solver
 
     @single_threaded_blas()
     def solve(self, laplacian: Laplacian, k: int = 100, rng: RNG = None) -> Eigenpairs:

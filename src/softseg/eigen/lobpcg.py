@@ -19,7 +19,7 @@ from softseg.eigen.shifted_inverse import ShiftedInverse
 from softseg.progress import tick
 
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
+    from softseg.grid.laplacian import Laplacian
 
 GUARD = 0.1  # share of vectors iterated beyond those asked for: the last wanted ones converge sooner
 # Coarse problems only start the next one: they stop at a larger tolerance and leave a few pairs behind.

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 
-from softseg.eigen.dissection import Factorization, factorize
 from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
 from softseg.eigen.problem import Problem
-from softseg.laplacian import LOCAL_RADIUS
+from softseg.grid.dissection import Factorization, factorize
+from softseg.grid.laplacian import LOCAL_RADIUS
 
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
+    from softseg.grid.laplacian import Laplacian
 
 # Times the mean diagonal over n: below most of the wanted eigenvalues, so that the inverse tells them apart.
 SHIFT = 5

@@ -24,7 +24,7 @@ from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
 from softseg.eigen.problem import LongLinks, Problem
 
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
+    from softseg.grid.laplacian import Laplacian
 
 COARSEST = 2500  # most unknowns of the coarsest level: a dense generalised eigenproblem of under a second
 SHIFT = (

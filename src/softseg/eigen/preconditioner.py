@@ -12,7 +12,7 @@ from jaxtyping import Float
 from softseg.eigen.problem import Problem
 
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
+    from softseg.grid.laplacian import Laplacian
 
 
 @final

@@ -12,7 +12,7 @@ from scipy.sparse import linalg as sparse_linalg
 from softseg.eigen.base import Eigenpairs, Eigensolver, eigenpairs
 
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
+    from softseg.grid.laplacian import Laplacian
 
 
 @final

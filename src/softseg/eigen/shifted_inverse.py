@@ -10,15 +10,15 @@ from jaxtyping import Float
 
 from softseg._threads import workers
 from softseg.eigen.blocks import TallBlocks
-from softseg.eigen.dissection import Factorization, factorize
 from softseg.eigen.krylov import smallest_pairs
 from softseg.eigen.local_inverse import LocalInverse
 from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
 from softseg.eigen.problem import Problem
-from softseg.laplacian import LOCAL_RADIUS
+from softseg.grid.dissection import Factorization, factorize
+from softseg.grid.laplacian import LOCAL_RADIUS
 
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
+    from softseg.grid.laplacian import Laplacian
 
 # Times the mean diagonal over n: a sixth to a half of the largest wanted eigenvalue. The smaller, the better
 # the inverse tells the wanted ones apart; but nearer to zero there are more of them to collide with.

@@ -2,19 +2,4 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "base": ["FeatureExtractor"],
-        "cached": ["CachedFeatures"],
-        "convert": ["convert_checkpoint"],
-        "deeplabv3": ["DeepLabV3Features"],
-        "dinov2": ["DINOv2Features"],
-        "lite": ["LiteFeatures"],
-        "low_level": ["LowLevelFeatures"],
-        "module": ["ModuleFeatures"],
-        "preprocessing": ["affine_coefficients", "guided_filter", "preprocess"],
-        "registry": ["extract", "get", "names", "register"],
-        "sss": ["SSSFeatures"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The default network itself: ``softseg.features.lite`` runs it, ``softseg.features.training`` trains it.
+"""The default network itself: ``softseg.features.lite`` runs it, ``softseg.training`` trains it.
 
 Imports torch at the top, and is therefore imported only when a network is used.
 """

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,23 +90,6 @@ def convert_checkpoint(model_dir: str | os.PathLike[str], out: str | os.PathLike
     }  # batches that batch norm has seen
     save_weights(out, {**weights, **counters}, NETWORK)
     return Path(out)
-
-
-def command(
-    model_dir: Annotated[
-        Path, typer.Argument(help="The folder of the TensorFlow checkpoint.", metavar="MODEL_DIR")
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to. [dim]Default: where --features sss looks[/dim]"
-        ),
-    ] = None,
-) -> None:
-    """Turn the authors' TensorFlow checkpoint into a file of weights for --features sss."""
-    from softseg.features.sss import default_checkpoint
-
-    print(convert_checkpoint(model_dir, output or default_checkpoint()))
 
 
 def variable_names(network: SSSNetwork) -> dict[str, str]:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 NETWORK = "lite"
 BUNDLED = Path(__file__).parent / "weights" / "lite.safetensors"
 
-# How many pixels the network sees: photos outside this range are resized to it. It was trained on photos of 16
-# to 155 thousand pixels, at 0.5 to 1.6 times their width and height, and knows objects at the sizes they have
-# there. Measured at 30, 60, 100, 160 and 240 thousand pixels, the AUC of no set of photos gains more than 0.01
-# beyond this range, and most lose.
+# How many pixels the network sees: photos outside this range are resized to it. It was trained on photos of
+# 16 to 155 thousand pixels, at 0.5 to 1.6 times their width and height, and knows objects at the sizes they
+# have there. Measured at 30, 60, 100, 160 and 240 thousand pixels, the AUC of no set of photos gains more
+# than 0.01 beyond this range, and most lose.
 _LEAST, _MOST = 30_000, 160_000
 
 

@@ -160,7 +160,7 @@ def at_full_size(
     maps: Float32[np.ndarray, "h w C"], image: Float64[np.ndarray, "H W 3"]
 ) -> Float32[np.ndarray, "H W C"]:
     """Bring a feature map that spans the photo to its size, along the photo's edges."""
-    from softseg.features.preprocessing import guided_filter
+    from softseg.features.filtering import guided_filter
 
     height, width = image.shape[:2]
     cell = math.ceil(max(height / maps.shape[0], width / maps.shape[1]))

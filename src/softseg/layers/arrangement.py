@@ -9,7 +9,7 @@ import numpy as np
 from softseg.images import eight_bits
 
 if TYPE_CHECKING:
-    from softseg.result import SoftSegmentation
+    from softseg.layers.stack import LayerStack
 
 # Picked one by one among colors known to be accessible, each as far in CIELAB from those before as can be,
 # for the normal eye and the three kinds of color blindness: few layers get the most distinct colors.
@@ -29,7 +29,7 @@ PALETTE = np.array(
 )
 
 
-def back_to_front(result: SoftSegmentation) -> tuple[int, ...]:
+def back_to_front(result: LayerStack) -> tuple[int, ...]:
     """Return the layers' indices from back to front.
 
     What lies behind is large and goes on beyond the photo; what stands before it is small and inside. So the
@@ -38,7 +38,7 @@ def back_to_front(result: SoftSegmentation) -> tuple[int, ...]:
 
     Parameters
     ----------
-    result : SoftSegmentation
+    result : LayerStack
         K layers.
 
     Returns
@@ -61,7 +61,7 @@ def back_to_front(result: SoftSegmentation) -> tuple[int, ...]:
     return tuple(np.argsort(-behind, kind="stable").tolist())
 
 
-def description(result: SoftSegmentation) -> str:
+def description(result: LayerStack) -> str:
     """Return what a result's repr says: its size and, from back to front, its layers.
 
     Of each layer the index (from 0, as `SoftSegmentation.edit` takes it), the share of the photo's area, and
@@ -80,13 +80,14 @@ def description(result: SoftSegmentation) -> str:
     height, width, count = result.alphas.shape
     areas = result.alphas.mean(axis=(0, 1), dtype=float)
     lines = [
-        f"<SoftSegmentation: {count} layer{'s' * (count > 1)} of {width}x{height} pixels, from back to front",
+        f"<{type(result).__name__}: {count} layer{'s' * (count > 1)} of {width}x{height} pixels, "
+        "from back to front",
         *(f"  [{k}] {areas[k]:6.1%}  {_mean_color(result, k)}" for k in result.order),
     ]
     return "\n".join(lines).rstrip() + ">"
 
 
-def _mean_color(result: SoftSegmentation, layer: int) -> str:
+def _mean_color(result: LayerStack, layer: int) -> str:
     """Return a layer's mean color, or nothing if the layer is empty.
 
     Of the photo where the layer is, not of the layer's own colors: a repr must not take long.

@@ -16,7 +16,7 @@ from softseg.layers.sheet import contact_sheet, layers_in_colors
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from softseg.result import SoftSegmentation
+    from softseg.layers.stack import Decomposition, LayerStack
 
 COLUMNS = 4
 PANEL = 3.2  # inches wide
@@ -24,7 +24,7 @@ CHECKS = 24  # along the longer side
 LIGHT, DARK = 0.95, 0.82
 
 
-def show(result: SoftSegmentation) -> Figure:
+def show(result: LayerStack) -> Figure:
     """Draw the photo, its layers in distinct colors, and each layer, from back to front.
 
     Needs ``pip install softseg[plot]``. Titles give a layer's index (from 0) and its share of the photo's
@@ -76,7 +76,7 @@ def show(result: SoftSegmentation) -> Figure:
     return figure
 
 
-def preview(result: SoftSegmentation) -> bytes:
+def preview(result: Decomposition) -> bytes:
     """Return the contact sheet as a PNG, for notebooks; its layers are called by their indices.
 
     Parameters

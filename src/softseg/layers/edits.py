@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -12,19 +12,21 @@ from jaxtyping import Float
 from softseg.images import as_image
 
 if TYPE_CHECKING:
-    from softseg.result import SoftSegmentation
+    from softseg.layers.stack import LayerStack
+
+Stack = TypeVar("Stack", bound="LayerStack")
 
 UNSEEN = 1e-7  # far below what a step of 8 bits shows
 
 
 def composite(
-    result: SoftSegmentation, background: Any = None, layers: Sequence[int] | None = None
+    result: LayerStack, background: Any = None, layers: Sequence[int] | None = None
 ) -> Float[np.ndarray, "H W C"]:
     """Put layers before a background: ``sum_k alpha_k F_k + (1 - sum_k alpha_k) B`` over the layers chosen.
 
     Parameters
     ----------
-    result : SoftSegmentation
+    result : LayerStack
         The layers.
     background : color, path, PIL image or array_like, shape (H, W, 3), optional
         What shows where the chosen layers are not. A color is three numbers in [0, 1]; an image has the
@@ -70,14 +72,12 @@ def composite(
     return np.clip(np.concatenate([colors, covered], axis=2), 0, 1)
 
 
-def edited(
-    result: SoftSegmentation, layer: int, function: Callable[[np.ndarray], np.ndarray]
-) -> SoftSegmentation:
+def edited(result: Stack, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Stack:
     """Change one layer's colors; the others stay as they are, and the image follows.
 
     Parameters
     ----------
-    result : SoftSegmentation
+    result : LayerStack
         The layers.
     layer : int
         The index of the one to change.
@@ -87,8 +87,8 @@ def edited(
 
     Returns
     -------
-    SoftSegmentation
-        The stages before the layers are those of the photo.
+    same type as result
+        What a result holds besides its layers stays that of the photo as it was.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def edited(
     return result.recolored(colors)
 
 
-def _weighted(result: SoftSegmentation, layer: int, more: float = 0) -> Float[np.ndarray, "H W 3"]:
+def _weighted(result: LayerStack, layer: int, more: float = 0) -> Float[np.ndarray, "H W 3"]:
     return (result.alphas[..., layer, None] + np.float32(more)) * result.colors[:, :, layer]
 
 

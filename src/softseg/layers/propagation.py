@@ -9,18 +9,18 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int
 from scipy import sparse
 
-from softseg._grid_solver import solve_on_grid
+from softseg.grid.solver import solve_on_grid
 from softseg.upsampling import upsample
 
 if TYPE_CHECKING:
     from softseg.eigen import Eigenpairs
-    from softseg.result import SoftSegmentation
+    from softseg.layers.stack import Decomposition
 
 STROKE = 1.0  # a stroke's pull on its pixels: about that of a pixel's neighbours, whose affinities sum to one
 REST = 2.0  # the pull of all pixels together to 0, no edit: the smaller, the farther edits reach
 
 
-def propagate(result: SoftSegmentation, strokes: Any, values: Any) -> Float32[np.ndarray, "H W"]:
+def propagate(result: Decomposition, strokes: Any, values: Any) -> Float32[np.ndarray, "H W"]:
     """Spread the strengths of an edit from sparse strokes over everything alike.
 
     Minimises ``x' L+ x + sum over stroke pixels of (x - v)^2 + rest * mean x^2`` at working size, L+ the

@@ -18,7 +18,7 @@ from scipy import linalg
 from softseg.upsampling import upsample
 
 if TYPE_CHECKING:
-    from softseg.result import SoftSegmentation
+    from softseg.layers.stack import Decomposition
 
 # Eigenvectors enter the likeness with the weight 1 / (eigenvalue + LOCALITY / number of pixels): the smaller,
 # the farther likeness reaches. A pattern's eigenvalue falls as the inverse of the number of pixels, too.
@@ -31,7 +31,7 @@ MOST_SEEDS = 64  # superpixels of a scribble that others are compared with
 
 
 def select(
-    result: SoftSegmentation,
+    result: Decomposition,
     point: Any = None,
     foreground: Any = None,
     background: Any = None,
@@ -137,16 +137,16 @@ class _Prepared:
         return (angles - distances).max(axis=1)
 
 
-_PREPARED: weakref.WeakKeyDictionary[SoftSegmentation, _Prepared] = weakref.WeakKeyDictionary()
+_PREPARED: weakref.WeakKeyDictionary[Decomposition, _Prepared] = weakref.WeakKeyDictionary()
 
 
-def _prepared(result: SoftSegmentation) -> _Prepared:
+def _prepared(result: Decomposition) -> _Prepared:
     if result not in _PREPARED:
         _PREPARED[result] = _prepare(result)
     return _PREPARED[result]
 
 
-def _prepare(result: SoftSegmentation) -> _Prepared:
+def _prepare(result: Decomposition) -> _Prepared:
     pairs, scene = result.eigenpairs, result.scene
     means = scene.superpixel_means(pairs.vectors.reshape(*scene.shape, -1))
     values = np.maximum(pairs.values, 0)  # below zero are the semantic cuts: as smooth as can be

@@ -16,7 +16,7 @@ from softseg.images import eight_bits
 from softseg.layers.arrangement import PALETTE as PALETTE
 
 if TYPE_CHECKING:
-    from softseg.result import SoftSegmentation
+    from softseg.layers.stack import Decomposition
 
 # Sizes in pixels.
 WIDTH, HEIGHT = 1600, 1200
@@ -36,7 +36,7 @@ class _Panel:
     note: str = ""
 
 
-def contact_sheet(result: SoftSegmentation, names: Sequence[str] | None = None) -> Image.Image:
+def contact_sheet(result: Decomposition, names: Sequence[str] | None = None) -> Image.Image:
     """Draw a result on one page, at most 1600 pixels wide.
 
     Panels: the photo; the semantic features as red, green and blue; the layers, each in a color of its own
@@ -96,7 +96,7 @@ def layers_in_colors(alphas: Float[np.ndarray, "H W K"]) -> Float[np.ndarray, "H
     return np.clip(alphas @ colors, 0, 1)
 
 
-def _panels(result: SoftSegmentation, names: Sequence[str]) -> list[_Panel]:
+def _panels(result: Decomposition, names: Sequence[str]) -> list[_Panel]:
     panels = [
         _Panel("photo", eight_bits(result.image)),
         _Panel("features", eight_bits(result.features)),

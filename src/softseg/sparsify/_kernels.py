@@ -25,3 +25,27 @@ def assign(points, means, labels):
                 if distance < best:
                     best = distance
                     labels[i] = k
+
+
+@parallel_kernel
+def project_rows(rows, out):
+    """Project each pixel's layers, a row of (N, K), onto the simplex."""
+    n, layers = rows.shape
+    for chunk in prange((n + ROWS - 1) // ROWS):
+        descending = np.empty(layers)
+        for i in range(chunk * ROWS, min((chunk + 1) * ROWS, n)):
+            for k in range(layers):
+                place = k
+                while place > 0 and descending[place - 1] < rows[i, k]:
+                    descending[place] = descending[place - 1]
+                    place -= 1
+                descending[place] = rows[i, k]
+            # Shift all by what makes those that stay positive sum to one.
+            total = 0.0
+            shift = 0.0
+            for k in range(layers):
+                total += descending[k]
+                if descending[k] + (1.0 - total) / (k + 1) > 0.0:
+                    shift = (1.0 - total) / (k + 1)
+            for k in range(layers):
+                out[i, k] = max(rows[i, k] + shift, 0.0)

@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import correlate1d
 
+from softseg.grid import Stencil
 from softseg.images import as_image
 from softseg.progress import tick
-from softseg.sparsify.grid import Stencil, _kernels
+from softseg.sparsify import _relaxed_kernels as _kernels
 
 if TYPE_CHECKING:
-    from softseg.laplacian import Laplacian
+    from softseg.grid.laplacian import Laplacian
 
 ITERATIONS = 20
 CG_ITERATIONS = 100
@@ -33,7 +34,7 @@ SMOOTHER = np.array([0.0000, 0.0007, 0.0071, 0.0374, 0.1126, 0.2119])
 SMOOTHER_CENTER = 0.2605
 
 
-class Preconditioner(abc.ABC):
+class LayerPreconditioner(abc.ABC):
     """How the relaxed stage's conjugate gradients are preconditioned, and where they start."""
 
     extrapolates: bool
@@ -54,7 +55,7 @@ class Preconditioner(abc.ABC):
 
 @final
 @dataclass(frozen=True)
-class PixelBlocks(Preconditioner):
+class PixelBlocks(LayerPreconditioner):
     """Solve each pixel's K equations exactly, neighbours held at zero: ten times fewer iterations."""
 
     extrapolates = True
@@ -71,7 +72,7 @@ class PixelBlocks(Preconditioner):
 
 @final
 @dataclass(frozen=True)
-class Unpreconditioned(Preconditioner):
+class Unpreconditioned(LayerPreconditioner):
     """Plain conjugate gradients, each solve from the last alphas: the published iteration."""
 
     extrapolates = False
@@ -91,7 +92,7 @@ def relaxed(
     grouped: Float[np.ndarray, "H W K"],
     laplacian: Laplacian,
     image: Any,
-    preconditioner: Preconditioner | None = None,
+    preconditioner: LayerPreconditioner | None = None,
 ) -> Float[np.ndarray, "H W K"]:
     """Return the layers after relaxed sparsification, as published: not clipped to [0, 1].
 
@@ -107,7 +108,7 @@ def relaxed(
         Of the same H * W pixels.
     image : path, PIL image or array_like, shape (H, W, 3)
         The photo; uint8, or float in [0, 1].
-    preconditioner : Preconditioner, optional
+    preconditioner : LayerPreconditioner, optional
         Default `PixelBlocks`; `Unpreconditioned` is the published iteration.
 
     Returns
@@ -148,7 +149,7 @@ def relaxed_on(
     stencil: Stencil,
     grouped: Float[np.ndarray, "H W K"],
     image: Float[np.ndarray, "H W 3"],
-    preconditioner: Preconditioner | None = None,
+    preconditioner: LayerPreconditioner | None = None,
 ) -> Float[np.ndarray, "H W K"]:
     """Return what `relaxed` returns, for a Laplacian that is a stencil already."""
     preconditioner = PixelBlocks() if preconditioner is None else preconditioner
@@ -175,7 +176,7 @@ def relaxed_on(
 class _ConjugateGradients:
     """Conjugate gradients on all layers as one vector; the working memory is kept from solve to solve."""
 
-    def __init__(self, stencil: Stencil, layers: int, preconditioner: Preconditioner) -> None:
+    def __init__(self, stencil: Stencil, layers: int, preconditioner: LayerPreconditioner) -> None:
         self._stencil = stencil
         self._preconditioner = preconditioner
         self._product = np.empty((layers, stencil.diagonal.size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from softseg.sparsify.grid._kernels import project_rows
+from softseg.sparsify._kernels import project_rows
 
 
 def project_to_simplex(alphas: Float[np.ndarray, "*pixels K"]) -> Float[np.ndarray, "*pixels K"]:

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from softseg.affinity import MattingAffinity
-from softseg.sparsify.grid import Stencil
-from softseg.sparsify.relaxed_stage import Preconditioner, relaxed_on
+from softseg.grid import Stencil
+from softseg.sparsify.relaxed_stage import LayerPreconditioner, relaxed_on
 from softseg.sparsify.simplex import project_to_simplex
 from softseg.upsampling.affine import ColorModels
 
@@ -22,7 +22,7 @@ def carried_up(
     grouped: Float[np.ndarray, "h w K"],
     small: Float[np.ndarray, "h w 3"],
     image: Float[np.ndarray, "H W 3"],
-    preconditioner: Preconditioner | None = None,
+    preconditioner: LayerPreconditioner | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Float32[np.ndarray, "H W K"]:
     """Return the layers of a photo from the grouped layers of its shrunken copy.
@@ -40,7 +40,7 @@ def carried_up(
         The shrunken photo, float in [0, 1].
     image : ndarray, shape (H, W, 3)
         The photo, at least 3x3 pixels.
-    preconditioner : Preconditioner, optional
+    preconditioner : LayerPreconditioner, optional
         Of the relaxed stage.
     progress : callable, optional
         Called as ``progress(done, total)`` before each tile, and at the end. What it raises stops the work.
@@ -68,7 +68,7 @@ def carried_up(
             progress(done, len(tiles))
         around = _grown(rows, image.shape[0]), _grown(columns, image.shape[1])
         colors = np.ascontiguousarray(image[around])
-        stencil = Stencil.of_matting(colors, MattingAffinity().epsilon)
+        stencil = Stencil.of_half_stencil(MattingAffinity().half_stencil(colors))
         finished = relaxed_on(stencil, models.alphas(image, *around), colors, preconditioner)
         inside = _within(rows, around[0]), _within(columns, around[1])
         result[rows, columns] = project_to_simplex(finished[inside])

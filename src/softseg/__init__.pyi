@@ -1,0 +1,39 @@
+from . import affinity, eigen, features, formats, layers, sparsify, testing, training
+from .affinity import Affinity, ColorAffinity, MattingAffinity, SemanticAffinity
+from .eigen import Eigenpairs, Eigensolver
+from .grid import Laplacian
+from .layers import LayerStack
+from .matting import matte
+from .result import SoftSegmentation
+from .scene import Scene
+from .segmentation import segment, spectral_matting
+from .settings import PUBLISHED, Settings
+
+__version__: str
+
+__all__ = [
+    "PUBLISHED",
+    "Affinity",
+    "ColorAffinity",
+    "Eigenpairs",
+    "Eigensolver",
+    "Laplacian",
+    "LayerStack",
+    "MattingAffinity",
+    "Scene",
+    "SemanticAffinity",
+    "Settings",
+    "SoftSegmentation",
+    "__version__",
+    "affinity",
+    "eigen",
+    "features",
+    "formats",
+    "layers",
+    "matte",
+    "segment",
+    "sparsify",
+    "spectral_matting",
+    "testing",
+    "training",
+]

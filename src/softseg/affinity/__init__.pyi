@@ -1,0 +1,16 @@
+from .base import Affinity, Scaled, Sum
+from .color import ColorAffinity
+from .matting import MattingAffinity
+from .registry import AFFINITIES, register
+from .semantic import SemanticAffinity
+
+__all__ = [
+    "AFFINITIES",
+    "Affinity",
+    "ColorAffinity",
+    "MattingAffinity",
+    "Scaled",
+    "SemanticAffinity",
+    "Sum",
+    "register",
+]

@@ -1,0 +1,26 @@
+"""Affinities by name. A new one is a file of its own and one line here, `register`, or an entry point.
+
+The name is that of the class, so that what an affinity prints can be read back (`Affinity.parse`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from softseg._registry import Registry
+
+if TYPE_CHECKING:
+    from softseg.affinity.base import Affinity
+
+#: Classes of affinities by name. The entry points' group is ``softseg.affinities``.
+AFFINITIES: Registry[type[Affinity]] = Registry(
+    "affinities",
+    "affinity",
+    {
+        "ColorAffinity": "softseg.affinity.color:ColorAffinity",
+        "MattingAffinity": "softseg.affinity.matting:MattingAffinity",
+        "SemanticAffinity": "softseg.affinity.semantic:SemanticAffinity",
+    },
+)
+
+register = AFFINITIES.register

@@ -1,0 +1,262 @@
+"""The command line: ``softseg segment``, ``softseg select``, ``softseg demo``, and two for features.
+
+Results go to standard output; errors and warnings, a line each, to standard error. Exit codes: 0 done, 1 a
+photo that cannot be processed, 2 bad usage, 130 interrupted. What is heavy is imported inside the commands,
+so that ``softseg --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import softseg
+from softseg.cli import batch
+from softseg.cli.convert import convert_checkpoint
+from softseg.cli.messages import BAD_USAGE, DONE, FAILED, INTERRUPTED, complain, one_line_warnings
+from softseg.cli.select import EXAMPLES as SELECT_EXAMPLES
+from softseg.cli.select import select
+from softseg.cli.train import EXAMPLES as TRAINING_EXAMPLES
+from softseg.cli.train import train_features
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from softseg.affinity import Affinity
+
+# click's UsageError, which typer exports under no name and of late carries inside itself.
+_UsageError: type[Exception] = typer.BadParameter.mro()[1]
+
+app = typer.Typer(
+    help="Semantic soft segmentation: from one photo to a stack of soft layers.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+EXAMPLES = """\
+[bold]Examples[/bold]
+
+  softseg segment photo.jpg
+
+  softseg segment photo.jpg -o layers --layers 7
+
+  softseg segment photo.jpg -o photo.psd -o photo.html -o photo.npz
+
+  softseg segment holiday/ more/*.jpg -o out/{name}.psd --layers auto
+
+  softseg segment photo.jpg --features features.npy --published
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        What follows ``softseg``. Default: the process's own arguments.
+
+    Returns
+    -------
+    int
+        0 done, 1 a photo that cannot be processed, 2 bad usage, 130 interrupted.
+    """
+    try:
+        with one_line_warnings():
+            code = app(arguments, prog_name="softseg", standalone_mode=False) or DONE
+    except _UsageError as error:
+        complain(f"{error.format_message()} (softseg --help shows the usage)")  # type: ignore[attr-defined]
+        return BAD_USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except MemoryError as error:
+        complain(str(error) or "out of memory: try a smaller photo")
+        return FAILED
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        complain(str(error))
+        return FAILED
+    if code == INTERRUPTED:
+        complain("interrupted")
+    return code
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"softseg {softseg.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def _layer_count(text: str) -> int | str:
+    if text == "auto" or (text.isdecimal() and int(text) > 0):
+        return text if text == "auto" else int(text)
+    raise typer.BadParameter(f"expected auto or a number of at least 1, got {text}")
+
+
+@app.command(epilog=EXAMPLES)
+def segment(
+    photos: Annotated[
+        list[str],
+        typer.Argument(help="Photos, folders of photos, patterns.", metavar="PHOTO", show_default=False),
+    ],
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|DIR",
+            help=f"Where to, by suffix: {batch.known_formats()}; or a folder. May be repeated. "
+            "{name} stands for the photo's name. [dim]Default: {name}_layers[/dim]",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do again what is finished: written since its photo last changed.")
+    ] = False,
+    layers: Annotated[
+        Any,
+        typer.Option(
+            "--layers",
+            parser=_layer_count,
+            metavar="N|auto",
+            help="How many layers. [dim]Default: 5[/dim]",
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            "--features",
+            metavar="NAME|FILE.npy",
+            help="The semantic features: an extractor's name, or an array of shape (H, W, C).",
+        ),
+    ] = None,
+    affinity: Annotated[
+        str | None,
+        typer.Option(
+            "--affinity",
+            metavar="SUM",
+            help="What makes pixels belong together, such as 'MattingAffinity() + 0.02 * ColorAffinity()'.",
+        ),
+    ] = None,
+    eigenvectors: Annotated[
+        int | None,
+        typer.Option(
+            "--eigenvectors",
+            min=1,
+            metavar="N",
+            help="How many eigenvectors span the layers. [dim]Default: 100[/dim]",
+        ),
+    ] = None,
+    initial: Annotated[
+        int | None,
+        typer.Option(
+            "--initial", min=1, metavar="N", help="How many layers to start from. [dim]Default: 40[/dim]"
+        ),
+    ] = None,
+    superpixels: Annotated[
+        int | None,
+        typer.Option(
+            "--superpixels", min=1, metavar="N", help="About how many superpixels. [dim]Default: 2500[/dim]"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            min=0,
+            metavar="N",
+            help="Seed of the random numbers; one seed, one result. [dim]Default: 0[/dim]",
+        ),
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="The paper's exact settings, which take longer.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
+) -> None:
+    """Decompose photos into soft layers.
+
+    A folder gets one RGBA PNG per layer, contact_sheet.png (everything on one page) and layers.npz (for
+    softseg select). Of several photos each gets its own; one that fails is reported and the next one taken.
+    Photos of more than 640 x 480 pixels are worked on at that size, and their layers carried up and finished.
+    """
+    jobs = batch.jobs(photos, output or [])
+    chosen = {
+        "n_layers": layers,
+        "n_eigenvectors": eigenvectors,
+        "n_initial": initial,
+        "n_superpixels": superpixels,
+    }
+    options = {
+        "features": None if features is None else _features(features),
+        "affinity": None if affinity is None else _affinity(affinity),
+        "rng": seed,
+        "settings": softseg.PUBLISHED if published else None,
+        **{name: value for name, value in chosen.items() if value is not None},
+    }
+    raise typer.Exit(batch.run(jobs, options, force, quiet))
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.", file_okay=False)
+    ] = Path("out"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
+) -> None:
+    """Decompose a sample photo, scikit-image's astronaut (NASA, public domain)."""
+    from skimage.data import astronaut
+
+    from softseg.images import as_image
+    from softseg.progress import reporter
+
+    job = batch.Job(Path("astronaut"), folders=(output,), files=())
+    with reporter(not quiet) as progress:
+        result = batch.decompose(job, as_image(astronaut()), progress, {})
+    if not quiet:
+        print(batch.summary(job, result))
+
+
+def _affinity(text: str) -> Affinity:
+    from softseg.affinity import Affinity
+
+    try:
+        return Affinity.parse(text)
+    except (TypeError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="'--affinity'") from error
+
+
+def _features(choice: str) -> str | np.ndarray:
+    """Return what ``--features`` stands for: the array of an .npy file, or the name of an extractor."""
+    if choice.endswith(".npy"):
+        import numpy as np
+
+        try:
+            return np.load(choice, allow_pickle=False)
+        except FileNotFoundError:
+            raise typer.BadParameter(f"no such file: {choice}", param_hint="'--features'") from None
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(f"cannot read {choice}: {error}", param_hint="'--features'") from error
+    from softseg.features import extractor_names
+
+    if choice not in extractor_names():
+        raise typer.BadParameter(
+            f"expected {', '.join(extractor_names())} or a file that ends in .npy, got {choice}",
+            param_hint="'--features'",
+        )
+    return choice
+
+
+app.command(epilog=SELECT_EXAMPLES)(select)
+app.command("train-features", epilog=TRAINING_EXAMPLES)(train_features)
+app.command("convert-checkpoint")(convert_checkpoint)

@@ -1,5 +1,0 @@
-"""Factorisation of matrices on pixel grids by nested dissection."""
-
-from softseg.eigen.dissection.factor import Factorization, factorize
-
-__all__ = ["Factorization", "factorize"]

@@ -1,0 +1,37 @@
+"""Eigensolvers and LOBPCG's preconditioners by name. A new one is a file of its own and one line here.
+
+Scripts use `register`, installed packages entry points of the groups ``softseg.eigensolvers`` and
+``softseg.preconditioners``. The name is that of the class, so that what a solver prints can be read back
+(`Eigensolver.parse`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from softseg._registry import Registry
+
+if TYPE_CHECKING:
+    from softseg.eigen.base import Eigensolver
+    from softseg.eigen.preconditioner import Preconditioner
+
+#: Classes of eigensolvers by name.
+EIGENSOLVERS: Registry[type[Eigensolver]] = Registry(
+    "eigensolvers",
+    "eigensolver",
+    {"LOBPCG": "softseg.eigen.lobpcg:LOBPCG", "ShiftInvert": "softseg.eigen.shift_invert:ShiftInvert"},
+)
+
+#: Classes of preconditioners of LOBPCG by name.
+PRECONDITIONERS: Registry[type[Preconditioner]] = Registry(
+    "preconditioners",
+    "preconditioner",
+    {
+        "LocalInverse": "softseg.eigen.local_inverse:LocalInverse",
+        "Multigrid": "softseg.eigen.multigrid:Multigrid",
+        "ShiftedInverse": "softseg.eigen.shifted_inverse:ShiftedInverse",
+    },
+)
+
+register = EIGENSOLVERS.register
+register_preconditioner = PRECONDITIONERS.register

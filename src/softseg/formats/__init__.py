@@ -1,0 +1,5 @@
+"""Files: one module for each format, and the table that knows them by suffix."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,11 @@
+from .npz import load_npz
+from .registry import FORMATS, Format, format_of, register, save
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "format_of",
+    "load_npz",
+    "register",
+    "save",
+]

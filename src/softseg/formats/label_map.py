@@ -1,0 +1,69 @@
+"""A result as a label map: which layer each pixel belongs to most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+from PIL import Image
+
+from softseg._files import whole_files
+from softseg.layers.sheet import PALETTE
+
+if TYPE_CHECKING:
+    from softseg.layers.stack import Decomposition
+
+MOST_LAYERS = 256
+
+
+def labels_of(alphas: Float[np.ndarray, "H W K"]) -> Int[np.ndarray, "H W"]:
+    """Return the index of each pixel's largest alpha; of equal ones the first.
+
+    Parameters
+    ----------
+    alphas : ndarray, shape (H, W, K)
+
+    Returns
+    -------
+    ndarray of int, shape (H, W)
+        0 .. K-1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.formats.label_map import labels_of
+    >>> labels_of(np.array([[[0.2, 0.8], [0.5, 0.5]]]))
+    array([[1, 0]])
+    """
+    return alphas.argmax(axis=2)
+
+
+def save_label_map(path: Path, result: Decomposition) -> None:
+    """Write the label map as an indexed PNG: 0 is layer 1, in the colors of the contact sheet.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; replaced if it is there.
+    result : SoftSegmentation
+        What to write.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 256 layers, which is what a PNG's palette holds.
+
+    Examples
+    --------
+    >>> from softseg import segment
+    >>> segment("photo.jpg").save("labels.png")  # doctest: +SKIP
+    """
+    count = result.alphas.shape[2]
+    if count > MOST_LAYERS:
+        raise ValueError(f"path: a label map holds at most {MOST_LAYERS} layers, got {count}")
+    image = Image.fromarray(labels_of(result.alphas).astype(np.uint8))
+    image.putpalette(PALETTE[np.arange(count) % len(PALETTE)].astype(np.uint8).tobytes())
+    with whole_files(path.parent) as scratch:
+        image.save(scratch / path.name, format="PNG")

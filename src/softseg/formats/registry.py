@@ -1,0 +1,128 @@
+"""Files out and in: the format that a path's suffix stands for. A new one is a module and one line here."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from softseg._registry import Registry
+
+if TYPE_CHECKING:
+    from softseg.layers.stack import Decomposition
+
+
+@final
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes
+    ----------
+    meaning : str
+        What a file of it is to a person, in a few words; the command line says so.
+    writer : callable or str
+        Takes a path, a result, and options by name. A text says where it is, ``"package.module:function"``;
+        it is then imported when a file is written.
+    """
+
+    meaning: str
+    writer: Callable[..., None] | str
+
+    def loaded_writer(self) -> Callable[..., None]:
+        """Return the function that writes."""
+        if not isinstance(self.writer, str):
+            return self.writer
+        module, _, function = self.writer.partition(":")
+        return getattr(importlib.import_module(module), function)
+
+
+#: File formats by suffix.
+FORMATS: Registry[Format] = Registry("formats", "format", {})
+FORMATS.register(
+    ".npz", Format("everything, for softseg select and SoftSegmentation.load", "softseg.formats.npz:save_npz")
+)
+FORMATS.register(".psd", Format("layers for Photoshop and GIMP", "softseg.formats.psd:save_psd"))
+FORMATS.register(".html", Format("a page to look at", "softseg.formats.viewer:save_html"))
+FORMATS.register(".png", Format("the label map", "softseg.formats.label_map:save_label_map"))
+FORMATS.register(".json", Format("COCO annotations", "softseg.formats.coco:save_coco"))
+
+#: What a folder gets.
+FOLDER = Format("one RGBA PNG per layer", "softseg.formats.png:save_png_folder")
+
+register = FORMATS.register
+
+
+def format_of(path: str | os.PathLike[str]) -> Format | None:
+    """Return the format that a path's suffix stands for; None if it stands for none.
+
+    Examples
+    --------
+    >>> from softseg.formats import format_of
+    >>> format_of("photo.PSD").meaning
+    'layers for Photoshop and GIMP'
+    """
+    suffix = Path(path).suffix.lower()
+    return FORMATS[suffix] if suffix in FORMATS else None  # noqa: SIM401  # a registry has no get
+
+
+def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) -> None:
+    """Write a result in the format that the path's suffix stands for.
+
+    Files are written whole or not at all; what is there already is replaced, missing folders are made.
+
+    Parameters
+    ----------
+    path : str or path
+        One of
+
+        - ``*.npz``: everything, for `softseg.layers.load` (`softseg.formats.npz.save_npz`)
+        - ``*.psd``: layers for Photoshop and GIMP (`softseg.formats.psd.save_psd`)
+        - ``*.html``: a page to look at (`softseg.formats.viewer.save_html`)
+        - ``*.png``: a label map (`softseg.formats.label_map.save_label_map`)
+        - ``*.json``: COCO annotations (`softseg.formats.coco.save_coco`)
+        - any other suffix that a format was registered for
+        - a folder, or a path without a suffix: one RGBA PNG per layer (`softseg.formats.png.save_png_folder`)
+    result : SoftSegmentation
+        What to write.
+    **options
+        Of the format; see its writer.
+
+    Raises
+    ------
+    ValueError
+        If the suffix stands for no format.
+    TypeError
+        If the format has no such option.
+    OSError
+        If the file or folder cannot be written.
+
+    Examples
+    --------
+    >>> from softseg import segment
+    >>> from softseg.formats import save
+    >>> result = segment("photo.jpg")  # doctest: +SKIP
+    >>> save("photo.npz", result)  # doctest: +SKIP
+    >>> save("photo.psd", result, blend="normal")  # doctest: +SKIP
+    """
+    path = Path(path)
+    chosen = FOLDER if path.is_dir() or not path.suffix else format_of(path)
+    if chosen is None:
+        known = ", ".join(FORMATS)
+        raise ValueError(f"path: expected a folder or a name that ends in {known}, got {os.fspath(path)}")
+    writer = chosen.loaded_writer()
+    _check_options(path, writer, options)
+    writer(path, result, **options)
+
+
+def _check_options(path: Path, writer: Callable[..., None], options: dict[str, Any]) -> None:
+    _, _, *known = inspect.signature(writer).parameters
+    for option in options:
+        if option not in known:
+            raise TypeError(
+                f"{option}: no option of {path.suffix or 'a folder'}, which has {', '.join(known) or 'none'}"
+            )

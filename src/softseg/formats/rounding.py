@@ -1,0 +1,145 @@
+"""Layers in 8 bits that still add up: opacities that sum to 255, and colors that make up for the rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+OPAQUE = 255
+CLOSE = 1e-4  # of the image's range: far below a step of 8 bits
+
+
+def rounded_opacities(alphas: Float[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "H W K"]:
+    """Round alphas to steps of 255 so that each pixel's sum to exactly 255.
+
+    By largest remainders: every alpha is rounded down, and the steps that are missing go to those that lost
+    most. None is off by a whole step.
+
+    Parameters
+    ----------
+    alphas : ndarray, shape (H, W, K)
+        In [0, 1], summing to 1 over the layers.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, K)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.formats.rounding import rounded_opacities
+    >>> rounded_opacities(np.full((1, 1, 4), 0.25))
+    array([[[64, 64, 64, 63]]], dtype=uint8)
+    """
+    exact = OPAQUE * (alphas / alphas.sum(axis=2, keepdims=True, dtype=np.float64))
+    steps = np.floor(exact)
+    missing = np.rint(OPAQUE - steps.sum(axis=2, keepdims=True))
+    place = np.argsort(np.argsort(steps - exact, axis=2, kind="stable"), axis=2)
+    return (steps + (place < missing)).astype(np.uint8)
+
+
+def over_opacities(opacities: UInt8[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "H W K"]:
+    """Return the opacities with which layers, each over those before it, cover like added ones.
+
+    With alphas a_1 .. a_K from back to front, ``a_k / (a_1 + ... + a_k)``: over the first k - 1 layers, which
+    already show in the right proportions, that leaves each its share of the first k. The first is opaque.
+
+    Parameters
+    ----------
+    opacities : ndarray of uint8, shape (H, W, K)
+        Of layers that add up, from back to front, summing to 255.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, K)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.formats.rounding import over_opacities
+    >>> over_opacities(np.array([[[51, 51, 153]]], dtype=np.uint8))
+    array([[[255, 128, 153]]], dtype=uint8)
+    """
+    so_far = np.cumsum(opacities, axis=2, dtype=np.float32)
+    covering = np.rint(opacities * (OPAQUE / np.maximum(so_far, 1))).astype(np.uint8)
+    covering[:, :, 0] = OPAQUE
+    return covering
+
+
+def shares_when_over(opacities: UInt8[np.ndarray, "H W K"]) -> Float[np.ndarray, "H W K"]:
+    """Return how much of each layer is seen when each covers those before it.
+
+    Parameters
+    ----------
+    opacities : ndarray of uint8, shape (H, W, K)
+        From back to front; the first is opaque.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W, K)
+        Sums to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.formats.rounding import shares_when_over
+    >>> shares_when_over(np.array([[[255, 0, 51]]], dtype=np.uint8)).round(3)
+    array([[[0.8, 0. , 0.2]]], dtype=float32)
+    """
+    alphas = opacities / np.float32(OPAQUE)
+    let_through = np.cumprod(1 - alphas[:, :, :0:-1], axis=2)[
+        :, :, ::-1
+    ]  # by all layers before each but the last
+    alphas[:, :, :-1] *= let_through
+    return alphas
+
+
+def nearest_colors(
+    image: Float[np.ndarray, "H W 3"],
+    shares: Float[np.ndarray, "H W K"],
+    colors: Float[np.ndarray, "H W K 3"],
+) -> Float[np.ndarray, "H W K 3"]:
+    """Change colors as little as can be so that ``sum_k share_k F_k = image``, in [0, 1].
+
+    What is missing is spread in proportion to the shares, which is the step of least length; what a channel
+    that is full (or empty) cannot take goes to the others, so that K rounds are enough.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3)
+        In [0, 1].
+    shares : ndarray, shape (H, W, K)
+        How much of each layer is seen; in [0, 1], summing to 1.
+    colors : ndarray, shape (H, W, K, 3)
+        In [0, 1].
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W, K, 3)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.formats.rounding import nearest_colors
+    >>> image, shares = np.full((1, 1, 3), 0.5), np.array([[[0.25, 0.75]]])
+    >>> nearest_colors(image, shares, np.array([[[[1.0, 0.9, 0.5], [0.2, 0.4, 0.5]]]])).round(2)
+    array([[[[1.  , 0.89, 0.5 ],
+             [0.33, 0.37, 0.5 ]]]], dtype=float32)
+    """
+    wanted = image.reshape(-1, 3).astype(np.float32)
+    weights = shares.reshape(len(wanted), -1).astype(np.float32)
+    solved = colors.reshape(*weights.shape, 3).astype(np.float32)
+    open_ = np.arange(len(wanted))
+    for _ in range(weights.shape[1]):
+        missing = wanted[open_] - np.einsum("nk,nkc->nc", weights[open_], solved[open_])
+        short = np.abs(missing).max(axis=1) > CLOSE
+        open_, missing = open_[short], missing[short, None]
+        if not open_.size:
+            break
+        found = solved[open_]
+        steps = weights[open_, :, None] * np.where(missing > 0, found < 1, found > 0)
+        length = np.square(steps).sum(axis=1, keepdims=True)
+        solved[open_] = np.clip(
+            found + steps * (missing / np.maximum(length, np.finfo(np.float32).tiny)), 0, 1
+        )
+    return solved.reshape(colors.shape)

@@ -1,0 +1,156 @@
+"""A result as one page to look at: layers that light up, can be selected, changed and saved, with no network.
+
+The page's parts are the files `viewer.*` beside this one, which are put into it as they are. Pixels travel as
+PNG files, which the page's script decodes itself: a browser's canvas rounds colors, or even adds noise to
+them against fingerprinting.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, UInt8, UInt16
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage.measure import approximate_polygon, find_contours
+
+from softseg._files import whole_files
+from softseg.images import eight_bits, shrink
+from softseg.layers.sheet import PALETTE
+
+if TYPE_CHECKING:
+    from softseg.layers.stack import Decomposition
+
+MOST_PIXELS = 1_000_000  # on the page
+STEPS = 4095  # of an alpha: so fine that rounding adds up to nothing even over ten layers
+TRACE = 1e-4  # of a layer, where there is none of it: keeps its color there
+# Of outlines, in pixels.
+SMOOTHING = 1.0
+TOLERANCE = 0.25
+SHORTEST = 24  # in corners, about one a pixel: what is shorter is a speck
+SCRIPTS = ("viewer_png.js", "viewer_pixels.js", "viewer.js")
+
+
+def save_html(path: Path, result: Decomposition) -> None:
+    """Write one self-contained page with the photo and its layers, which connects to nothing.
+
+    On it the layer under the pointer lights up; layers can be selected, hidden, dimmed, tinted and put before
+    a plain background, and a selection saved as an RGBA PNG, with the pointer, by touch or with the keyboard.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; replaced if it is there. Its name without the suffix is the page's title.
+    result : SoftSegmentation
+        What to write. A photo above a million pixels is shrunk to that, and the page says so.
+
+    Notes
+    -----
+    Colors have 8 bits, alphas 12. A million pixels with five layers make a page of about 10 MB.
+
+    Examples
+    --------
+    >>> from softseg import segment
+    >>> segment("photo.jpg").save("photo.html")  # doctest: +SKIP
+    """
+    title = path.stem.encode("utf-8", "replace").decode()  # a file's name may hold what is no text
+    with whole_files(path.parent) as scratch:
+        (scratch / path.name).write_text(_page(title, _content(title, result)), encoding="utf-8")
+
+
+def _page(title: str, content: dict[str, Any]) -> str:
+    style, script = _part("viewer.css"), "".join(map(_part, SCRIPTS))
+    policy = (
+        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return Template(_part("viewer.html")).substitute(
+        title=html.escape(title),
+        policy=policy,
+        style=style,
+        script=script,
+        data=json.dumps(content).replace("<", "\\u003c"),  # no name closes the script element
+    )
+
+
+def _part(name: str) -> str:
+    return (files("softseg.formats") / name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """Return what a content security policy calls this text."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _content(title: str, result: Decomposition) -> dict[str, Any]:
+    """Return what the page's script needs: sizes, and the layers from back to front."""
+    layers = [_at_page_size(result.alphas[:, :, k], result.colors[:, :, k]) for k in result.order]
+    alphas = np.stack([alpha for alpha, _ in layers], axis=2)
+    height, width, _ = alphas.shape
+    return {
+        "name": title,
+        "width": width,
+        "height": height,
+        "photo": [result.image.shape[1], result.image.shape[0]],
+        "layers": [
+            {
+                "name": f"Layer {k + 1}",
+                "color": "#{:02x}{:02x}{:02x}".format(*PALETTE[k % len(PALETTE)]),
+                "share": round(float(alpha.mean()), 4),
+                "outline": outline,
+                "alpha": _png(_twelve_bits(alpha)),
+                "colors": _png(eight_bits(colors)),
+            }
+            for k, (alpha, colors), outline in zip(result.order, layers, _outlines(alphas), strict=True)
+        ],
+    }
+
+
+def _at_page_size(
+    alpha: Float[np.ndarray, "H W"], colors: Float[np.ndarray, "H W 3"]
+) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w 3"]]:
+    """Return a layer's alpha and colors, shrunk if need be so that alpha times color is the area's mean."""
+    weights = np.repeat((TRACE + (1 - TRACE) * alpha.astype(float))[:, :, None], 3, axis=2)
+    shrunk = shrink(weights, MOST_PIXELS)
+    return (shrunk[:, :, 0] - TRACE) / (1 - TRACE), shrink(weights * colors, MOST_PIXELS) / shrunk
+
+
+def _outlines(alphas: Float[np.ndarray, "h w K"]) -> Iterator[str]:
+    """Yield where each layer is the largest, as closed SVG paths without the specks."""
+    height, width, count = alphas.shape
+    others = np.dstack([alphas, np.zeros((height, width))])  # a layer that is alone lies before nothing
+    for k in range(count):
+        lead = alphas[:, :, k] - np.delete(others, k, axis=2).max(axis=2)
+        smooth = gaussian_filter(lead, SMOOTHING)
+        loops = find_contours(np.pad(smooth, 1, constant_values=-1.0), 0.0)
+        # Off the padding, and from pixels' centers to the page's coordinates.
+        corners = [np.clip(loop - 0.5, 0, (height, width)) for loop in loops if len(loop) >= SHORTEST]
+        yield "".join(_svg_path(approximate_polygon(loop, TOLERANCE)) for loop in corners)
+
+
+def _svg_path(corners: Float[np.ndarray, "n 2"]) -> str:
+    """Return a closed path through points given as row, column."""
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for y, x in corners[:-1]) + "Z"
+
+
+def _twelve_bits(alpha: Float[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w"]:
+    """Return an alpha as one of 4096 steps, stretched from 0 to 65535."""
+    steps = np.rint(np.clip(alpha, 0, 1) * STEPS).astype(np.uint16)
+    return steps << 4 | steps >> 8
+
+
+def _png(pixels: UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w"]) -> str:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")

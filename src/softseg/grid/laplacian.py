@@ -1,0 +1,135 @@
+"""The Laplacian of a summed affinity, and what an eigensolver needs to know about it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import sparse
+
+from softseg.grid._link_kernels import split_links
+
+# The matting affinity reaches two pixels along each axis: two pixels of a 3x3 window.
+LOCAL_RADIUS = 2
+
+
+@final
+class Laplacian:
+    """A symmetric sparse matrix over the pixels of an image, which annihilates constants.
+
+    Because semantic affinities may repel, it is in general indefinite: a few small negative eigenvalues
+    carry the semantic cuts.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse array or matrix, shape (H*W, H*W)
+        ``L = D - W``, symmetric; pixels in row-major order.
+    shape : tuple of int
+        Height and width of the image.
+    near_null : array_like, shape (H*W, m), optional
+        Vectors that the local part nearly annihilates; for a matting affinity 1, R, G and B, because it
+        vanishes on locally affine functions of colour. They make the multigrid preconditioner good.
+        Default: what the solver finds itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not sparse, not (H*W, H*W), not finite or not symmetric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from softseg import Laplacian
+    >>> path = sparse.diags_array([[-1.0, -1.0], [1.0, 2.0, 1.0], [-1.0, -1.0]], offsets=[-1, 0, 1])
+    >>> Laplacian(path, shape=(1, 3))
+    <Laplacian: 3x1 pixels, 7 entries>
+    """
+
+    matrix: sparse.csr_array
+    shape: tuple[int, int]
+    near_null: Float[np.ndarray, "N m"] | None
+
+    def __init__(self, matrix: Any, shape: tuple[int, int], near_null: Any = None) -> None:
+        self.matrix = _checked_matrix(matrix)
+        self.shape = (int(shape[0]), int(shape[1]))
+        n = self.matrix.shape[0]
+        if min(self.shape) < 1 or self.shape[0] * self.shape[1] != n:
+            raise ValueError(f"shape: expected height * width = {n}, the size of the matrix, got {shape}")
+        if near_null is not None:
+            near_null = np.asarray(near_null, dtype=np.float64)
+            if near_null.ndim != 2 or len(near_null) != n or not np.isfinite(near_null).all():
+                raise ValueError(
+                    f"near_null: expected a finite array of shape ({n}, m), got {near_null.shape}"
+                )
+        self.near_null = near_null
+
+    @property
+    def local(self) -> sparse.csr_array:
+        """The part of the matrix that links pixels at most two apart, its own Laplacian, (H*W, H*W).
+
+        It holds the whole matting term, and is positive semidefinite up to the few superpixel links
+        that are this short: what a multigrid preconditioner can be built on.
+        """
+        return self._split[0]
+
+    @property
+    def attraction(self) -> Float[np.ndarray, " N"]:
+        """The sum of each pixel's positive affinities to pixels beyond the local part, (H*W,)."""
+        return self._split[1]
+
+    @property
+    def far_linked(self) -> Bool[np.ndarray, "H W"]:
+        """Which pixels have links beyond the local part, (H, W): one for each superpixel, as published."""
+        return self._split[2]
+
+    @cached_property
+    def _split(self) -> tuple[sparse.csr_array, Float[np.ndarray, " N"], Bool[np.ndarray, "H W"]]:
+        matrix = self.matrix
+        matrix.sort_indices()
+        *near, attraction, far = split_links(
+            matrix.indptr, matrix.indices, matrix.data, self.shape[1], LOCAL_RADIUS
+        )
+        return sparse.csr_array(tuple(near), shape=matrix.shape), attraction, far.reshape(self.shape)
+
+    def __repr__(self) -> str:
+        height, width = self.shape
+        return f"<Laplacian: {width}x{height} pixels, {self.matrix.nnz} entries>"
+
+
+def laplacian_of(affinity: sparse.csr_array, image: Float[np.ndarray, "H W 3"]) -> Laplacian:
+    """Return ``L = D - W`` with signed row sums ``D``, knowing the photo's colors (paper, Section 3.1).
+
+    Parameters
+    ----------
+    affinity : scipy.sparse.csr_array, shape (H*W, H*W)
+        The summed affinities W.
+    image : ndarray, shape (H, W, 3)
+        The photo whose pixels they link.
+
+    Returns
+    -------
+    Laplacian
+        Its near-null vectors are 1, R, G and B.
+    """
+    # Taking |W| in D would make L positive semidefinite and lose the repulsion, which is the method.
+    matrix = sparse.diags_array(affinity.sum(axis=1)) - affinity
+    colors = image.reshape(-1, 3)
+    return Laplacian(matrix, image.shape[:2], near_null=np.column_stack([np.ones(len(colors)), colors]))
+
+
+def _checked_matrix(matrix: Any) -> sparse.csr_array:
+    if not sparse.issparse(matrix):
+        raise TypeError(f"matrix: expected a scipy sparse array, got {type(matrix).__name__}")
+    matrix = sparse.csr_array(matrix, dtype=np.float64, copy=True)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"matrix: expected a square matrix, got shape {matrix.shape}")
+    if not np.isfinite(matrix.data).all():
+        raise ValueError("matrix: expected finite entries, got NaN or infinity")
+    matrix.sum_duplicates()
+    asymmetry = abs(matrix - matrix.T).max() if matrix.nnz else 0.0
+    if asymmetry > 1e-8 * abs(matrix).max():
+        raise ValueError(f"matrix: expected a symmetric matrix, got entries that differ by {asymmetry:.3g}")
+    return matrix

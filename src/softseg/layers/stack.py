@@ -1,0 +1,167 @@
+"""A stack of soft layers: a photo, the layers' alphas, and all that follows from the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+from jaxtyping import Float
+
+from softseg.layers.arrangement import back_to_front, description
+from softseg.layers.colors import layer_colors
+from softseg.layers.edits import composite, edited
+
+if TYPE_CHECKING:
+    from softseg.eigen import Eigenpairs
+    from softseg.grid import Laplacian
+    from softseg.scene import Scene
+
+
+Stack = TypeVar("Stack", bound="LayerStack")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerStack:
+    """A photo and its soft layers.
+
+    Attributes
+    ----------
+    image : ndarray, shape (H, W, 3)
+        The photo, float in [0, 1].
+    alphas : ndarray, shape (H, W, K)
+        Float32; each in [0, 1] (1 is opaque), summing to 1 over the layers up to 1e-5.
+    given_colors : ndarray, shape (H, W, K, 3), optional
+        The layers' colors, where they are known already: from a file, or from an edit.
+    """
+
+    image: Float[np.ndarray, "H W 3"]
+    alphas: Float[np.ndarray, "H W K"]
+    given_colors: Float[np.ndarray, "H W K 3"] | None = field(default=None, kw_only=True)
+
+    @cached_property
+    def colors(self) -> Float[np.ndarray, "H W K 3"]:
+        """The layers' colors F, float32 in [0, 1], (H, W, K, 3), with ``sum_k alpha_k F_k = image``.
+
+        Smooth where a layer is thin, so that it can be put before another background; see
+        `softseg.layers.layer_colors`.
+        """
+        if self.given_colors is not None:
+            return self.given_colors
+        return layer_colors(self.image, self.alphas)
+
+    @property
+    def rgba(self) -> Float[np.ndarray, "K H W 4"]:
+        """Each layer's colors and (straight) alpha, float32, (K, H, W, 4)."""
+        return np.moveaxis(np.concatenate([self.colors, self.alphas[..., None]], axis=3), 2, 0)
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The layers' indices from back to front; see `softseg.layers.back_to_front`."""
+        return back_to_front(self)
+
+    def composite(self, background: Any = None, layers: Sequence[int] | None = None) -> np.ndarray:
+        """Put layers before a background.
+
+        Parameters
+        ----------
+        background : color, path, PIL image or array_like, shape (H, W, 3), optional
+            What shows where the chosen layers are not. Default: nothing, an RGBA image comes out.
+        layers : sequence of int, optional
+            Which ones. Default: all.
+
+        Returns
+        -------
+        ndarray, shape (H, W, 3) or (H, W, 4)
+            Float32 in [0, 1]. See `softseg.layers.composite`.
+        """
+        return composite(self, background, layers)
+
+    def edit(self: Stack, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Stack:
+        """Change one layer's colors.
+
+        Parameters
+        ----------
+        layer : int
+            Which.
+        function : callable
+            From colors (H, W, 3) to colors (H, W, 3), both in [0, 1].
+
+        Returns
+        -------
+        same type as self
+            With the layer's new colors, and an ``image`` that shows them. What else there is belongs to the
+            photo as it was. See `softseg.layers.edited`.
+        """
+        return edited(self, layer, function)
+
+    def recolored(self: Stack, colors: Float[np.ndarray, "H W K 3"]) -> Stack:
+        """Return the same layers in other colors; the image is what they add up to.
+
+        Parameters
+        ----------
+        colors : ndarray, shape (H, W, K, 3)
+            In [0, 1].
+        """
+        image = np.einsum("hwk,hwkc->hwc", self.alphas, colors, dtype=float)
+        return replace(self, image=np.clip(image, 0, 1), given_colors=np.asarray(colors, dtype=np.float32))
+
+    def __repr__(self) -> str:
+        return description(self)
+
+
+class Decomposition(Protocol):
+    """What selection, propagation, files and the contact sheet need beside the layers: how they were found.
+
+    `softseg.SoftSegmentation` is one.
+    """
+
+    @property
+    def image(self) -> Float[np.ndarray, "H W 3"]:
+        """The photo, float in [0, 1]."""
+
+    @property
+    def alphas(self) -> Float[np.ndarray, "H W K"]:
+        """The layers, float32, each in [0, 1]."""
+
+    @property
+    def colors(self) -> Float[np.ndarray, "H W K 3"]:
+        """The layers' colors, float32 in [0, 1]."""
+
+    @property
+    def rgba(self) -> Float[np.ndarray, "K H W 4"]:
+        """Each layer's colors and alpha, float32."""
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The layers' indices from back to front."""
+
+    @property
+    def scene(self) -> Scene:
+        """What the affinities saw, at working size (h, w)."""
+
+    @property
+    def features(self) -> Float[np.ndarray, "h w C"]:
+        """The preprocessed semantic features, in [0, 1]."""
+
+    @property
+    def affinity(self) -> Any:
+        """What the Laplacian was made of; None if that is not known."""
+
+    @property
+    def eigenpairs(self) -> Eigenpairs:
+        """The Laplacian's smallest eigenpairs."""
+
+    @property
+    def laplacian(self) -> Laplacian:
+        """The affinities' Laplacian, at working size."""
+
+    @property
+    def initial_alphas(self) -> Float[np.ndarray, "h w K0"]:
+        """The layers before grouping."""
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds that each stage took."""

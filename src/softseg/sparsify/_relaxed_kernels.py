@@ -1,0 +1,169 @@
+"""Numba kernels of the relaxed stage, on planes: for each layer one row of all N pixels, in row-major order.
+
+The layers that a stencil is applied to are padded on both ends by its reach, as in ``softseg.grid.stencil``.
+Sums are taken chunk by chunk, and the chunks are added in order, so that they are the same on any number of
+cores.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from softseg._numba import kernel, parallel_kernel
+from softseg.grid._stencil_kernels import CHUNK, accumulate, folded
+
+
+@kernel
+def _powers(base, exponent, shift, out):
+    """Out = base ** exponent, for bases in [0.01, 100] and exponents in [-1.1, -1], to 1e-9 of it.
+
+    As (1 / base) * exp(t), t = (exponent + 1) log(base): so small that its series needs no reduction.
+    """
+    bits = base.view(np.int64)
+    mantissa_bits = out.view(np.int64)
+    for i in range(base.size):
+        # The exponent of 2 that leaves a mantissa between the square roots of 1/2 and 2.
+        shift[i] = (bits[i] - 0x3FE6A09E667F3BCD) >> 52
+        mantissa_bits[i] = bits[i] - (shift[i] << 52)
+    for i in range(base.size):
+        ratio = (out[i] - 1.0) / (out[i] + 1.0)
+        s = ratio * ratio
+        log = 2.0 * ratio * (1 + s * (1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s / 11)))))
+        t = (exponent[i] + 1.0) * (log + 0.6931471805599453 * shift[i])
+        series = 1 + t / 6 * (1 + t / 7 * (1 + t / 8 * (1 + t / 9)))
+        out[i] = (1 + t * (1 + t / 2 * (1 + t / 3 * (1 + t / 4 * (1 + t / 5 * series))))) / base[i]
+
+
+@parallel_kernel
+def reweight(alphas, pad, target, exponent, smallest, coupling, matrix_diagonal, diagonal, right):
+    """Fill one reweighted system's diagonal and right-hand side, (K, N)."""
+    layers, n = target.shape
+    for chunk in prange((n + CHUNK - 1) // CHUNK):
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
+        base, shift = np.empty(stop - start), np.empty(stop - start, np.int64)
+        to_one, to_zero = np.empty(stop - start), np.empty(stop - start)
+        power, of_matrix = exponent[start:stop], matrix_diagonal[start:stop]
+        for k in range(layers):
+            alpha, goal = alphas[k, pad + start : pad + stop], target[k, start:stop]
+            for i in range(base.size):
+                base[i] = max(abs(1 - alpha[i]), smallest)
+            _powers(base, power, shift, to_one)
+            for i in range(base.size):
+                base[i] = max(abs(alpha[i]), smallest)
+            _powers(base, power, shift, to_zero)
+            out, out_right = diagonal[k, start:stop], right[k, start:stop]
+            for i in range(base.size):
+                out[i] = to_one[i] + to_zero[i] + 1 + of_matrix[i]
+            for i in range(base.size):
+                out_right[i] = to_one[i] + goal[i] + coupling
+
+
+@parallel_kernel
+def subtract(product, remainder):
+    """Remainder -= product; returns remainder . remainder."""
+    layers, n = remainder.shape
+    sums = np.empty((n + CHUNK - 1) // CHUNK)
+    for chunk in prange(sums.size):
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
+        squares = np.zeros(stop - start)
+        for k in range(layers):
+            left, taken = remainder[k, start:stop], product[k, start:stop]
+            for i in range(left.size):
+                left[i] -= taken[i]
+            accumulate(left, left, squares)
+        sums[chunk] = folded(squares)
+    return folded(sums)
+
+
+@parallel_kernel
+def inner(a, b):
+    """Return a . b."""
+    layers, n = a.shape
+    sums = np.empty((n + CHUNK - 1) // CHUNK)
+    for chunk in prange(sums.size):
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
+        products = np.zeros(stop - start)
+        for k in range(layers):
+            accumulate(a[k, start:stop], b[k, start:stop], products)
+        sums[chunk] = folded(products)
+    return folded(sums)
+
+
+@parallel_kernel
+def solve_pixel_blocks(diagonal, coupling, right, out):
+    """Solve (diag(d) + coupling * 1 1') x = r at each pixel (Sherman-Morrison); returns right . out."""
+    layers, n = right.shape
+    sums = np.empty((n + CHUNK - 1) // CHUNK)
+    for chunk in prange(sums.size):
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
+        trace, shared = np.zeros(stop - start), np.zeros(stop - start)
+        for k in range(layers):
+            d, r, x = diagonal[k, start:stop], right[k, start:stop], out[k, start:stop]
+            for i in range(x.size):
+                x[i] = 1 / d[i]
+            for i in range(x.size):
+                trace[i] += x[i]
+                shared[i] += x[i] * r[i]
+        for i in range(shared.size):
+            shared[i] *= coupling / (1 + coupling * trace[i])
+        products = np.zeros(stop - start)
+        for k in range(layers):
+            r, x = right[k, start:stop], out[k, start:stop]
+            for i in range(x.size):
+                x[i] *= r[i] - shared[i]
+            accumulate(r, x, products)
+        sums[chunk] = folded(products)
+    return folded(sums)
+
+
+@parallel_kernel
+def turn(direction, pad, step, factor):
+    """Direction = step + factor * direction."""
+    layers, n = step.shape
+    for chunk in prange((n + CHUNK - 1) // CHUNK):
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
+        for k in range(layers):
+            new, old = step[k, start:stop], direction[k, pad + start : pad + stop]
+            for i in range(old.size):
+                old[i] = new[i] + factor * old[i]
+
+
+@parallel_kernel
+def advance(alphas, direction, pad, remainder, product, length):
+    """Go along the direction: alphas += length * direction, remainder likewise; returns its square norm."""
+    layers, n = remainder.shape
+    sums = np.empty((n + CHUNK - 1) // CHUNK)
+    for chunk in prange(sums.size):
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
+        squares = np.zeros(stop - start)
+        for k in range(layers):
+            alpha, along = alphas[k, pad + start : pad + stop], direction[k, pad + start : pad + stop]
+            for i in range(alpha.size):
+                alpha[i] += length * along[i]
+            left, taken = remainder[k, start:stop], product[k, start:stop]
+            for i in range(left.size):
+                left[i] -= length * taken[i]
+            accumulate(left, left, squares)
+        sums[chunk] = folded(squares)
+    return folded(sums)
+
+
+@parallel_kernel
+def extrapolate(alphas, pad, before, change):
+    """Move each value on by its last change times the rate at which changes shrink, held to [0, 1].
+
+    Afterwards ``before`` is what alphas were and ``change`` their last change, both (K, N).
+    """
+    layers, n = before.shape
+    for chunk in prange((n + CHUNK - 1) // CHUNK):
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
+        for k in range(layers):
+            now, then = alphas[k, pad + start : pad + stop], before[k, start:stop]
+            changed = change[k, start:stop]
+            for i in range(then.size):
+                step = now[i] - then[i]
+                rate = step / changed[i] if changed[i] != 0.0 else 0.0
+                then[i] = now[i]
+                changed[i] = step
+                now[i] += min(max(rate, 0.0), 1.0) * step

@@ -1,0 +1,320 @@
+"""The training loop: photos with label maps in, a network's weights out, resumable at every checkpoint."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Integer, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from softseg._files import whole_files
+from softseg.features._inference import checked_device
+from softseg.features._weights import save_weights
+from softseg.progress import Progress
+from softseg.training import data, losses, networks, sampling, validation
+from softseg.training.config import TrainingConfig
+
+CHECKPOINT, WEIGHTS, CONFIG, LOG = "checkpoint.pt", "weights.safetensors", "config.json", "log.csv"
+
+_WARM_UP = 200
+_MULTIPLE = 32  # photos are padded to a multiple of this for validation: no network here needs more
+
+_RESTORED = ("network", "average", "loss", "optimizer")
+
+
+def train(
+    config: TrainingConfig,
+    photos: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    network: nn.Module | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a network and return the file of its weights.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The run.
+    photos : str or path
+        The folder that the paths of ``config.folders`` are relative to.
+    output : str or path
+        A folder for what comes of it: ``weights.safetensors``, ``config.json``, ``log.csv`` (step, mean loss
+        since the last row, validation AUC, minutes since the start or resumption), ``checkpoint.pt``.
+    resume : bool
+        Continue from the folder's checkpoint. The configuration may be another one than before, with other
+        ``steps`` or rates, say, as long as network, loss and optimizer are the same.
+    device : str
+        Where torch computes, such as ``"cpu"`` or ``"cuda"``.
+    network : nn.Module, optional
+        What to train (see :class:`~softseg.training.TrainableNetwork`) in place of a new network
+        of the name in the configuration.
+    progress : callable, optional
+        Called after every step as ``progress(text, done, total)``. What it raises stops the training; the
+        last checkpoint remains.
+
+    Returns
+    -------
+    path
+        The weights, in half precision, for ``LiteFeatures(path)`` or ``SSSFeatures(path)``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder has no photos with label maps, or there is no checkpoint to resume from.
+    FileExistsError
+        If ``output`` has a checkpoint and ``resume`` is False.
+    FloatingPointError
+        If the network's features are no longer finite.
+    ValueError
+        If the configuration, the device or a label map is not as above.
+    """
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    checkpoint = output / CHECKPOINT
+    if checkpoint.exists() and not resume:
+        raise FileExistsError(f"{checkpoint}: there is a run already; resume it or choose another folder")
+    trainer = Trainer(config, photos, device, network)
+    if resume:
+        trainer.restore(checkpoint)
+    config.write(output / CONFIG)
+    begin = time.monotonic()
+    window: list[float] = []
+    while trainer.step < config.steps:
+        window.append(trainer.advance())
+        if progress is not None:
+            progress(f"loss {np.mean(window[-50:]):.3f}", trainer.step, config.steps)
+        if trainer.step % config.validate_every == 0 or trainer.step == config.steps:
+            minutes = (time.monotonic() - begin) / 60
+            _append(output / LOG, _row(trainer.step, float(np.mean(window)), trainer.validate(), minutes))
+            trainer.save(checkpoint)
+            window.clear()
+    save_weights(output / WEIGHTS, _halved(trainer.average.state_dict()), config.network)
+    return output / WEIGHTS
+
+
+class Trainer:
+    """The state of a run: a network, its average, the loss, the optimizer, and how many steps were taken."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        photos: str | os.PathLike[str],
+        device: str = "cpu",
+        network: nn.Module | None = None,
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.device = checked_device(device)
+        self.loss = losses.build(config.loss).to(self.device)
+        network = networks.build(config.network, pretrained=config.pretrained) if network is None else network
+        self.network = network.to(self.device)
+        self.average = copy.deepcopy(self.network).eval()
+        self.optimizer = _optimizer(self.network, self.loss, config)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.decays = [group["weight_decay"] for group in self.optimizer.param_groups]
+        self.step = 0
+        self.photos = data.load(config.folders, Path(photos))
+
+    def advance(self) -> float:
+        """Take one step and return its loss."""
+        factor = learning_rate_factor(self.config, self.step)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = factor * rate
+        self.network.train()
+        total = 0.0
+        for k in range(self.config.accumulate):
+            # Draws depend on the seed and the step alone, so that a resumed run is the same as one in one go.
+            loss = (
+                self._pass(np.random.default_rng([self.config.seed, self.step, k])) / self.config.accumulate
+            )
+            loss.backward()
+            total += float(loss.detach())
+        if self.config.max_gradient is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_gradient)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._follow()
+        self.step += 1
+        return total
+
+    def _pass(self, rng: np.random.Generator) -> Tensor:
+        """Return the loss of one batch of crops."""
+        config = self.config
+        height, width = config.crop[:: rng.choice([1, -1])]
+        crops = [self._crop((height, width), rng) for _ in range(config.batch)]
+        photos = np.stack([data.jitter(c.photo, config.jitter, config.exchange, rng) for c in crops])
+        points = [self._points(crop.regions, rng) for crop in crops]
+        agreement, known = zip(
+            *(
+                sampling.agreement(c.regions[:, p[:, 0], p[:, 1]], config.background)
+                for c, p in zip(crops, points, strict=True)
+            ),
+            strict=True,
+        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.mixed_precision):
+            features = _features(self.network, self._tensor(photos).permute(0, 3, 1, 2))
+        if not torch.isfinite(features).all():
+            raise FloatingPointError(
+                f"features: NaN or infinity at step {self.step}; try a lower learning rate"
+            )
+        sampled = at_points(features.float(), self._tensor(np.stack(points)), (height, width))
+        return self.loss(sampled, self._tensor(np.stack(agreement)), self._tensor(np.stack(known)))
+
+    def _crop(self, size: tuple[int, int], rng: np.random.Generator) -> data.Example:
+        def draw() -> data.Example:
+            return data.random_crop(self.photos.draw(rng), size, self.config.zoom, rng)
+
+        return data.paste(draw(), draw(), rng) if rng.random() < self.config.paste else draw()
+
+    def _points(self, regions: Integer[np.ndarray, "A H W"], rng: np.random.Generator) -> np.ndarray:
+        if self.config.sampling == "points":
+            return sampling.random_points(regions, self.config.n_points, rng)
+        if self.config.sampling == "instances":
+            return sampling.instance_points(regions, self.config.n_instances, self.config.n_points, rng)
+        raise ValueError(f"sampling: expected points or instances, got {self.config.sampling!r}")
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average towards the network."""
+        # A young average follows closely: it would else remember the random weights it began with.
+        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
+        for mean, value in zip(_state(self.average), _state(self.network), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+    def validate(self) -> float:
+        """Return the mean AUC of the averaged network over the validation photos; NaN if there are none."""
+        scores = [
+            validation.photo_auc(
+                photo_features(self.average, example.photo, self.device),
+                example.regions,
+                np.random.default_rng(k),
+            )
+            for k, example in enumerate(self.photos.validation)
+        ]
+        known = [score for score in scores if score is not None]
+        return float(np.mean(known)) if known else math.nan
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all."""
+        state = {name: getattr(self, name).state_dict() for name in _RESTORED}
+        with whole_files(path.parent) as scratch:
+            torch.save({**state, "step": self.step}, scratch / path.name)
+
+    def restore(self, path: Path) -> None:
+        """Continue from a checkpoint."""
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no checkpoint to resume from")
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            for name in _RESTORED:
+                getattr(self, name).load_state_dict(state[name])
+            for group, decay in zip(self.optimizer.param_groups, self.decays, strict=True):
+                group["weight_decay"] = decay  # the configuration's, as the rates are
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: no checkpoint of a run with this network, loss and optimizer"
+            ) from error
+        self.step = state["step"]
+
+
+def learning_rate_factor(config: TrainingConfig, step: int) -> float:
+    """Return what the learning rates are multiplied by at a step."""
+    done = step / config.steps
+    if config.optimizer == "sgd":
+        return (1 - done) ** 0.9
+    return min(1.0, (step + 1) / _WARM_UP) * (1 + math.cos(math.pi * done)) / 2
+
+
+def at_points(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Interpolate the features of photos at pixels.
+
+    Parameters
+    ----------
+    features : tensor, shape (N, C, h, w)
+        Of photos of ``size``.
+    points : tensor of int, shape (N, n, 2)
+        Rows and columns.
+    size : tuple of int
+        Height and width of the photos.
+
+    Returns
+    -------
+    tensor, shape (N, n, C)
+        What resizing the maps bilinearly to the photos' size has at these pixels.
+    """
+    extent = torch.tensor(size, device=features.device)
+    grid = ((2 * points + 1) / extent - 1).flip(-1)
+    sampled = functional.grid_sample(
+        features, grid[:, None].to(features.dtype), padding_mode="border", align_corners=False
+    )
+    return sampled[:, :, 0].mT
+
+
+@torch.inference_mode()
+def photo_features(
+    network: nn.Module, photo: UInt8[np.ndarray, "H W 3"], device: torch.device
+) -> Float32[np.ndarray, "H W C"]:
+    """Return a network's features of a whole photo."""
+    height, width = photo.shape[:2]
+    padded = np.pad(photo, ((0, -height % _MULTIPLE), (0, -width % _MULTIPLE), (0, 0)), mode="edge")
+    maps = _features(network, torch.from_numpy(padded).to(device).permute(2, 0, 1)[None] / 255)
+    full = functional.interpolate(maps, padded.shape[:2], mode="bilinear", align_corners=False)
+    return full[0, :, :height, :width].permute(1, 2, 0).float().cpu().numpy()
+
+
+def _features(network: nn.Module, photos: Tensor) -> Tensor:
+    trainable = cast(networks.TrainableNetwork, network)
+    return trainable(trainable.normalize(photos.contiguous(memory_format=torch.channels_last)))
+
+
+def _optimizer(network: nn.Module, loss: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    groups = cast(networks.TrainableNetwork, network).parameter_groups(
+        lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    groups.append({"params": list(loss.parameters()), "lr": config.learning_rate, "weight_decay": 0.0})
+    groups = [group for group in groups if group["params"]]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=0.9)
+    raise ValueError(f"optimizer: expected adamw or sgd, got {config.optimizer!r}")
+
+
+def _state(network: nn.Module) -> Iterable[Tensor]:
+    return network.state_dict().values()
+
+
+def _halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+
+
+def _row(step: int, loss: float, auc: float, minutes: float) -> dict[str, str]:
+    return {"step": str(step), "loss": f"{loss:.4f}", "auc": f"{auc:.4f}", "minutes": f"{minutes:.1f}"}
+
+
+def _append(path: Path, row: dict[str, str]) -> None:
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)

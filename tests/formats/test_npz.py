@@ -1,0 +1,200 @@
+"""Archives: what is loaded is what was saved, up to what is said to be rounded."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.formats.format_case import FormatCase, Make, names
+
+from softseg import Affinity, ColorAffinity, MattingAffinity, Scene
+from softseg.affinity.default import AFFINITY
+from softseg.eigen import Eigenpairs
+from softseg.layers import load, save
+from softseg.result import SoftSegmentation
+
+NO_ARCHIVE = r"\Apath: expected an archive that softseg saved, got .*\.npz: .+\Z"
+DOCUMENTED = {
+    *("alphas", "colors", "image", "features", "superpixels", "affinity", "eigenvalues", "residuals"),
+    *("converged", "eigenvector_bytes", "eigenvector_step", "initial_coefficients"),
+    *("timing_stages", "timing_seconds"),
+}
+
+
+class TestNPZ(FormatCase):
+    suffix = ".npz"
+
+    def check(self, path: Path, result: SoftSegmentation) -> None:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        assert set(arrays) == DOCUMENTED | {"working_image"}
+        np.testing.assert_array_equal(arrays["alphas"], result.alphas)
+        np.testing.assert_allclose(arrays["colors"] / 255, result.colors, rtol=0, atol=0.5 / 255 + 1e-6)
+        loaded = load(path)
+        assert loaded.alphas.dtype == np.float32
+        for name in ("image", "alphas", "features", "superpixels"):
+            np.testing.assert_array_equal(getattr(loaded, name), getattr(result, name))
+        np.testing.assert_array_equal(loaded.scene.image, result.scene.image)
+        np.testing.assert_allclose(loaded.colors, result.colors, rtol=0, atol=0.5 / 255 + 1e-6)
+        assert loaded.order == result.order
+        assert loaded.timings == result.timings
+        pairs = loaded.eigenpairs
+        np.testing.assert_array_equal(pairs.values, result.eigenpairs.values)
+        np.testing.assert_array_equal(pairs.residuals, result.eigenpairs.residuals)
+        assert pairs.converged is result.eigenpairs.converged
+        # Half of 1/256 of the root mean square.
+        half_a_step = 1 / 512 / np.sqrt(len(pairs.vectors))
+        np.testing.assert_allclose(pairs.vectors, result.eigenpairs.vectors, rtol=0, atol=1.001 * half_a_step)
+        np.testing.assert_allclose(loaded.initial_alphas, result.initial_alphas, rtol=0, atol=0.02)
+        difference = loaded.laplacian.matrix - result.laplacian.matrix
+        assert abs(difference).max() == 0
+
+
+@pytest.fixture
+def result(make_segmentation: Make) -> SoftSegmentation:
+    return make_segmentation(9, 14, 3)
+
+
+def test_a_second_round_changes_nothing(tmp_path: Path, result: SoftSegmentation) -> None:
+    save(tmp_path / "first.npz", result)
+    save(tmp_path / "second.npz", load(tmp_path / "first.npz"))
+    first, second = (np.load(tmp_path / name) for name in ("first.npz", "second.npz"))
+    with first, second:
+        for name in DOCUMENTED - {"initial_coefficients"}:
+            np.testing.assert_array_equal(first[name], second[name])
+        np.testing.assert_allclose(first["initial_coefficients"], second["initial_coefficients"], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"), [(np.uint8, np.uint8), (np.float32, np.float32), (np.float64, np.float64)]
+)
+def test_photos_are_exact_and_short(
+    tmp_path: Path, result: SoftSegmentation, rng: np.random.Generator, dtype: type, kept: type
+) -> None:
+    noise = rng.random(result.scene.image.shape)
+    photo = (255 * noise).astype(np.uint8) if dtype == np.uint8 else noise.astype(dtype)
+    scene = Scene(photo, result.features, result.superpixels)
+    save(
+        tmp_path / "out.npz", replace(result, scene=scene, image=scene.image, alphas=result.alphas[::2, ::2])
+    )
+    with np.load(tmp_path / "out.npz") as file:
+        assert file["image"].dtype == kept
+        assert "working_image" not in file
+    loaded = load(tmp_path / "out.npz")
+    np.testing.assert_array_equal(loaded.image, scene.image)
+    np.testing.assert_array_equal(loaded.scene.image, scene.image)
+
+
+@pytest.mark.parametrize("affinity", [AFFINITY, MattingAffinity()])
+def test_softsegs_own_affinities_come_back(
+    tmp_path: Path, result: SoftSegmentation, affinity: Affinity
+) -> None:
+    save(tmp_path / "out.npz", replace(result, affinity=affinity))
+    assert load(tmp_path / "out.npz").affinity == affinity
+
+
+@pytest.mark.parametrize("affinity", [MattingAffinity(epsilon=1e-3), AFFINITY + ColorAffinity(), None])
+def test_others_are_for_the_caller_to_give(
+    tmp_path: Path, result: SoftSegmentation, affinity: Affinity | None
+) -> None:
+    save(tmp_path / "out.npz", replace(result, affinity=affinity))
+    loaded = load(tmp_path / "out.npz")
+    assert loaded.affinity is None
+    with pytest.raises(ValueError, match="affinity: not known; give the one"):
+        loaded.laplacian  # noqa: B018
+    assert load(tmp_path / "out.npz", MattingAffinity()).affinity == MattingAffinity()
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"\Apath: no such file: .*no\.npz\Z"):
+        load(tmp_path / "no.npz")
+
+
+def write_text(path: Path) -> None:
+    path.write_text("no archive")
+
+
+def write_nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def write_array(path: Path) -> None:
+    with open(path, "wb") as file:
+        np.save(file, np.zeros(3))
+
+
+def write_pickle(path: Path) -> None:
+    with open(path, "wb") as file:
+        np.save(file, np.array([{}], dtype=object), allow_pickle=True)
+
+
+def write_other_arrays(path: Path) -> None:
+    np.savez(path, alphas=np.zeros((3, 3, 1)))
+
+
+def write_other_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "hello")
+
+
+@pytest.mark.parametrize(
+    "write", [write_text, write_nothing, write_array, write_pickle, write_other_arrays, write_other_zip]
+)
+def test_other_files(tmp_path: Path, write) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "out.npz")
+    with pytest.raises(ValueError, match=NO_ARCHIVE):
+        load(tmp_path / "out.npz")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "out.npz").mkdir()
+    with pytest.raises(ValueError, match=NO_ARCHIVE):
+        load(tmp_path / "out.npz")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_cut_off_files(tmp_path: Path, result: SoftSegmentation, share: float) -> None:
+    save(tmp_path / "out.npz", result)
+    content = (tmp_path / "out.npz").read_bytes()
+    (tmp_path / "out.npz").write_bytes(content[: round(share * len(content))])
+    with pytest.raises(ValueError, match=NO_ARCHIVE):
+        load(tmp_path / "out.npz")
+
+
+def test_flipped_bits(tmp_path: Path, result: SoftSegmentation) -> None:
+    save(tmp_path / "out.npz", result)
+    content = bytearray((tmp_path / "out.npz").read_bytes())
+    content[len(content) // 2] ^= 255
+    (tmp_path / "out.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=NO_ARCHIVE):
+        load(tmp_path / "out.npz")
+
+
+def test_noise_takes_under_40_mb_at_640_x_480(
+    tmp_path: Path, make_segmentation: Make, rng: np.random.Generator
+) -> None:
+    height, width = 120, 160
+    result = make_segmentation(height, width, 5)
+    vectors = np.linalg.qr(rng.normal(size=(height * width, 100)))[0]
+    scene = Scene(
+        rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
+        rng.random((height, width, 3), dtype=np.float32),
+        rng.integers(0, 2500, (height, width)),
+    )
+    result = replace(
+        result,
+        scene=scene,
+        image=scene.image,
+        eigenpairs=Eigenpairs(np.arange(100.0), vectors, np.zeros(100), True),
+        initial_alphas=(vectors @ rng.normal(size=(100, 30))).reshape(height, width, 30),
+    )
+    save(tmp_path / "out.npz", result)
+    assert (tmp_path / "out.npz").stat().st_size * (640 * 480) / (height * width) < 40e6
+    # By a quarter of the root mean square, which is 2 bits for each of the 100.
+    half_a_step = 0.25 / 2 / np.sqrt(height * width)
+    found = load(tmp_path / "out.npz").eigenpairs.vectors
+    np.testing.assert_allclose(found, vectors, rtol=0, atol=1.001 * half_a_step)
+    assert names(tmp_path) == ["out.npz"]

@@ -1,0 +1,91 @@
+"""A folder of PNG files: one per layer, and no more than that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import io
+from tests.formats.format_case import Make, full_disk, names
+
+from softseg.layers import save
+from softseg.result import SoftSegmentation
+
+
+@pytest.fixture
+def result(make_segmentation: Make) -> SoftSegmentation:
+    return make_segmentation(7, 11, 3)
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_one_rgba_image_per_layer(tmp_path: Path, result: SoftSegmentation, existing: bool) -> None:
+    folder = tmp_path / "out"
+    if existing:
+        folder.mkdir()
+    save(folder, result)
+    assert names(folder) == ["layer_1.png", "layer_2.png", "layer_3.png"]
+    for number, layer in enumerate(result.rgba, start=1):
+        image = io.imread(folder / f"layer_{number}.png")
+        # Half a step of 8 bits, and float32's rounding.
+        np.testing.assert_allclose(image / 255, layer, rtol=0, atol=0.5 / 255 + 1e-6)
+
+
+def test_missing_parents_are_made(tmp_path: Path, result: SoftSegmentation) -> None:
+    save(str(tmp_path / "a" / "b"), result)
+    assert len(names(tmp_path / "a" / "b")) == 3
+
+
+def test_an_existing_folder_may_have_any_name(tmp_path: Path, result: SoftSegmentation) -> None:
+    for name in ("photo.jpg_layers", "layers.npz", "v0.1"):
+        folder = tmp_path / name
+        folder.mkdir()
+        save(folder, result)
+        assert len(names(folder)) == 3
+
+
+def test_the_folder_holds_one_result_and_what_else_was_there(tmp_path: Path, make_segmentation: Make) -> None:
+    kept = ["layer_0.png", "layer_04.png", "layer_4.png.txt", "layer_x.png", "notes.txt"]
+    for name in kept:
+        (tmp_path / name).write_text(name)
+    save(tmp_path, make_segmentation(5, 6, 12))
+    save(tmp_path, make_segmentation(5, 6, 2))
+    assert names(tmp_path) == sorted([*kept, "layer_1.png", "layer_2.png"])
+
+
+def test_a_failure_midway_leaves_no_file(
+    tmp_path: Path, result: SoftSegmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, written = Image.Image.save, []
+
+    def fail_at_the_third(image: Image.Image, path: Path) -> None:
+        if len(written) == 2:
+            raise OSError("disk full")
+        write(image, path)
+        written.append(path)
+
+    monkeypatch.setattr(Image.Image, "save", fail_at_the_third)
+    with pytest.raises(OSError, match="disk full"):
+        save(tmp_path / "out", result)
+    assert len(written) == 2
+    assert names(tmp_path / "out") == []
+
+
+def test_a_full_disk(tmp_path: Path, result: SoftSegmentation) -> None:
+    with pytest.raises(OSError, match="too large"), full_disk(100):
+        save(tmp_path / "out", result)
+    assert names(tmp_path / "out") == []
+
+
+def test_a_file_in_the_way(tmp_path: Path, result: SoftSegmentation) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(FileExistsError, match="out"):
+        save(tmp_path / "out", result)
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_no_options(tmp_path: Path, result: SoftSegmentation) -> None:
+    with pytest.raises(TypeError, match=r"\Ablend: no option of a folder, which has none\Z"):
+        save(tmp_path / "out", result, blend="add")
+    assert names(tmp_path) == []

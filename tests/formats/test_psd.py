@@ -1,0 +1,135 @@
+"""Photoshop files: each layer alone is the true matte, and all together are the photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from psd_tools import PSDImage
+from psd_tools.constants import BlendMode
+from tests.formats.format_case import FormatCase, Make, names, with_alphas
+
+from softseg.formats.rounding import rounded_opacities
+from softseg.layers import save
+from softseg.result import SoftSegmentation
+
+
+def composited(document: PSDImage) -> np.ndarray:
+    """Return what psd-tools itself makes of the layers, not the flattened picture in the file."""
+    return np.asarray(document.composite(force=True).convert("RGB")).astype(float)
+
+
+def pixels(layer) -> np.ndarray:  # type: ignore[no-untyped-def]
+    return np.rint(layer.numpy() * 255).astype(int)
+
+
+class TestPSD(FormatCase):
+    suffix = ".psd"
+
+    def check(self, path: Path, result: SoftSegmentation) -> None:
+        photo = 255 * result.image
+        document = PSDImage.open(path)
+        assert document.size == (photo.shape[1], photo.shape[0])
+        assert np.abs(composited(document) - photo).max() <= 2
+        with Image.open(path) as flattened:
+            assert flattened.format == "PSD"
+            assert np.abs(np.asarray(flattened.convert("RGB")) - photo).max() <= 2
+
+
+@pytest.mark.parametrize("blend", ["add", "normal"])
+@pytest.mark.parametrize("bright", [False, True])
+def test_the_layers_reopen_to_the_photo(
+    tmp_path: Path, make_segmentation: Make, rng: np.random.Generator, blend: str, bright: bool
+) -> None:
+    alphas = rng.dirichlet(np.full(10, 0.3), (40, 50))
+    alphas[:5] = np.eye(10)[3]
+    result = with_alphas(make_segmentation(40, 50, 10), alphas)
+    if bright:  # where plain linear dodge clips
+        result = result.recolored(np.maximum(result.colors, 0.8))
+    save(tmp_path / "out.psd", result, blend=blend)
+    assert np.abs(composited(PSDImage.open(tmp_path / "out.psd")) - 255 * result.image).max() <= 2
+
+
+@pytest.mark.parametrize("blend", ["add", "normal"])
+def test_named_from_back_to_front_in_the_results_order(
+    tmp_path: Path, make_segmentation: Make, blend: str
+) -> None:
+    alphas = np.broadcast_to([0.1, 0.5, 0.15, 0.25], (6, 9, 4))
+    result = with_alphas(make_segmentation(6, 9, 4), alphas)
+    assert result.order == (1, 3, 2, 0)
+    save(tmp_path / "out.psd", result, blend=blend)
+    stacked = [layer.name for layer in PSDImage.open(tmp_path / "out.psd")]
+    assert stacked == ["black"] * (blend == "add") + ["layer 2", "layer 4", "layer 3", "layer 1"]
+
+
+def test_added_layers_are_the_true_mattes(tmp_path: Path, make_segmentation: Make) -> None:
+    result = make_segmentation(12, 17, 4)
+    save(tmp_path / "out.psd", result)
+    base, *groups = PSDImage.open(tmp_path / "out.psd")
+    assert not pixels(base)[..., :3].any()
+    opacities = {}
+    for group in groups:
+        assert group.blend_mode == BlendMode.LINEAR_DODGE
+        black, layer = group
+        assert not pixels(black)[..., :3].any()
+        assert layer.blend_mode == BlendMode.NORMAL
+        assert layer.name == group.name
+        k = int(layer.name.removeprefix("layer ")) - 1
+        opacities[k] = pixels(layer)[..., 3]
+        assert np.abs(opacities[k] - 255 * result.alphas[:, :, k]).max() < 1
+        # Straight colors, moved a little to make up for the rounding of all layers' opacities.
+        moved = np.abs(pixels(layer)[..., :3] - 255 * result.colors[:, :, k])
+        assert moved.mean() < 0.6
+        assert moved.max() < 6
+    np.testing.assert_array_equal(sum(opacities.values()), 255)
+
+
+def test_one_layer_alone(tmp_path: Path, make_segmentation: Make) -> None:
+    result = make_segmentation(12, 17, 3)
+    save(tmp_path / "out.psd", result)
+    document = PSDImage.open(tmp_path / "out.psd")
+    for group in list(document)[1:]:
+        group.visible = group.name == "layer 2"
+    matte = 255 * result.alphas[:, :, 1, None] * result.colors[:, :, 1]
+    assert np.abs(composited(document) - matte).max() < 4
+
+
+def test_covering_layers(tmp_path: Path, make_segmentation: Make) -> None:
+    alphas = np.broadcast_to([0.6, 0.1, 0.3], (6, 9, 3)).copy()
+    alphas[2, 1:-1] = (0, 0, 1)
+    result = with_alphas(make_segmentation(6, 9, 3), alphas)
+    save(tmp_path / "out.psd", result, blend="normal")
+    back, middle, front = PSDImage.open(tmp_path / "out.psd")
+    assert [layer.name for layer in (back, middle, front)] == ["layer 1", "layer 3", "layer 2"]
+    assert all(layer.blend_mode == BlendMode.NORMAL for layer in (back, middle, front))
+    assert (pixels(back)[..., 3] == 255).all()
+    assert (pixels(middle)[2, 1:-1, 3] == 255).all()
+    # The front layer's is its alpha; the middle one's is its share of the two that are not in front.
+    np.testing.assert_allclose(pixels(front)[3:, :, 3], 255 * 0.1, atol=1)
+    np.testing.assert_allclose(pixels(middle)[3:, :, 3], 255 * 0.3 / 0.9, atol=1.5)
+
+
+def test_edited_colors_are_kept(tmp_path: Path, make_segmentation: Make) -> None:
+    result = make_segmentation(6, 9, 2)
+    colors = result.colors.copy()
+    colors[:, :, 0] = (1, 0, 0)
+    save(tmp_path / "out.psd", result.recolored(colors))
+    (layer,) = (
+        layer
+        for layer in PSDImage.open(tmp_path / "out.psd").descendants()
+        if layer.kind == "pixel" and layer.name == "layer 1"
+    )
+    np.testing.assert_allclose(pixels(layer)[..., :3], np.broadcast_to((255, 0, 0), (6, 9, 3)), atol=6)
+
+
+def test_an_unknown_blend(tmp_path: Path, make_segmentation: Make) -> None:
+    with pytest.raises(ValueError, match=r"\Ablend: expected 'add' or 'normal', got 'screen'\Z"):
+        save(tmp_path / "out.psd", make_segmentation(5, 8, 2), blend="screen")
+    assert names(tmp_path) == []
+
+
+def test_hard_layers_have_hard_opacities() -> None:
+    alphas = np.eye(5, dtype=np.float32)[np.arange(20).reshape(4, 5) % 5]
+    np.testing.assert_array_equal(rounded_opacities(alphas), 255 * alphas)
