@@ -3,7 +3,7 @@
 Five layers by the low-level features; five, and as many as the photo asks for, by the network.
 
     python benchmarks/feature_layers.py docs/feature-layers.png
-    python benchmarks/feature_layers.py out.png ../shared/data/regions/bsds500/val/*.jpg
+    python benchmarks/feature_layers.py out.png photos/*.jpg
 
 Without photos, six that scikit-image and scikit-learn come with. Layers are in distinct colors, mixed where
 they are soft; beside them the features, whose three components are shown as red, green and blue.

@@ -19,10 +19,10 @@ class Focus(FeatureExtractor):
     reach: float = 0.08  # of the photo's longer side
 
     def extract(self, image):
-        grey = image.mean(axis=2)
-        smooth, smoother = gaussian_filter(grey, 1), gaussian_filter(grey, 3)
-        contrasts = np.abs(grey - smooth), np.abs(smooth - smoother)
-        reach = self.reach * max(grey.shape)
+        gray = image.mean(axis=2)
+        smooth, smoother = gaussian_filter(gray, 1), gaussian_filter(gray, 3)
+        contrasts = np.abs(gray - smooth), np.abs(smooth - smoother)
+        reach = self.reach * max(gray.shape)
         return np.dstack([np.log(gaussian_filter(c, reach) + 1e-3) for c in contrasts]).astype(np.float32)
 
 

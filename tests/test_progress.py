@@ -78,14 +78,14 @@ class TestTick:
         stages = Stages(("one", "two"), lambda *call: calls.append(call))
         with stages.stage("one"):
             tick()  # at once: nothing new to tell
-            monkeypatch.setattr(progress, "AGAIN", 0.0)
+            monkeypatch.setattr(progress, "SECONDS_BETWEEN_CALLS", 0.0)
             tick()
         assert calls == [("one", 0, 2), ("one", 0, 2)]
 
     def test_what_the_watcher_raises_stops_the_work_and_nobody_watches_afterwards(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(progress, "AGAIN", 0.0)
+        monkeypatch.setattr(progress, "SECONDS_BETWEEN_CALLS", 0.0)
         calls: list[str] = []
 
         def watch(stage: str, done: int, total: int) -> None:

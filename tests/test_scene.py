@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 import pytest
-from tests.affinity.affinity_case import SUPERPIXELS, UGLY, means, representatives, touching
 
 from softseg import Scene
 from softseg.features import get, preprocess
+from softseg.testing.affinity import SUPERPIXELS, UGLY, means, representatives, touching
 
 IMAGE = np.random.default_rng(2).random((6, 9, 3))
 LABELS = np.arange(9)[None, :] // 3 + np.zeros((6, 1), int)

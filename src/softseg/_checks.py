@@ -1,4 +1,4 @@
-"""One-line checks of plain arguments; each message names the argument and what was expected."""
+"""Checks of plain arguments. Each message is one line that names the argument and what was expected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_count(name: str, value: object, least: int = 1) -> None:
 
 
 def check_instance(name: str, value: Any, expected: type) -> Any:
-    """Return ``value``; raise unless it is an instance of ``expected``."""
+    """Return ``value``, and raise unless it is an instance of ``expected``."""
     if not isinstance(value, expected):
         raise TypeError(f"{name}: expected an instance of {expected.__name__}, got {type(value).__name__}")
     return value

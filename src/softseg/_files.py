@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, even if the program is interrupted while it writes them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,29 @@ from pathlib import Path
 def whole_files(folder: Path) -> Iterator[Path]:
     """Yield a scratch folder; the files written there appear in ``folder`` once the block has succeeded.
 
-    ``folder`` is made if need be. The scratch folder lies inside it, because only within one file system is
-    moving a file a single step.
+    The scratch folder lies inside ``folder``, because moving a file is a single step only within one file
+    system.
+
+    Parameters
+    ----------
+    folder : Path
+        It is made if it does not exist.
+
+    Yields
+    ------
+    Path
+        The scratch folder, which is deleted in the end.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from softseg._files import whole_files
+    >>> with TemporaryDirectory() as folder:
+    ...     with whole_files(Path(folder)) as scratch:
+    ...         _ = (scratch / "note.txt").write_text("done")
+    ...     (Path(folder) / "note.txt").read_text()
+    'done'
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".softseg-", dir=folder) as scratch:

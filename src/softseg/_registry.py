@@ -1,8 +1,8 @@
 """Things of one kind by name: affinities, extractors, eigensolvers, preconditioners, file formats.
 
-Every kind is open in the same three ways: one line in the table of its room, for what softseg brings itself;
-`register`, for what a script defines; and an entry point of the group ``softseg.<kind>``, for what an
-installed package brings.
+Every kind is open in the same three ways: one line in the table of its package, for what softseg brings
+itself; `register`, for what a script defines; and an entry point of the group ``softseg.<kind>``, for what an
+installed package brings. Of equal names softseg's own and registered ones go before those of entry points.
 """
 
 from __future__ import annotations
@@ -15,10 +15,53 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, overload
 
 Thing = TypeVar("Thing")
+Given = TypeVar("Given")
+
+# The longest expression that is read, in characters. A term prints as about a hundred, so this is far above
+# any sum; it bounds what Python's parser has to take from a file of unknown origin. Chosen by the project's
+# own tests.
+LONGEST_EXPRESSION = 10_000
+
+# How much of an expression an error message repeats, in characters: what fits on a line beside the message.
+# Chosen by the project.
+SHOWN = 80
+
+
+class Reference:
+    """Where something is: a module, and a name in it.
+
+    Parameters
+    ----------
+    where : str
+        Such as ``"package.module:attribute"``.
+
+    Raises
+    ------
+    ValueError
+        If the text is not of this form.
+
+    Examples
+    --------
+    >>> from softseg._registry import Reference
+    >>> Reference("math:pi").load()
+    3.141592653589793
+    """
+
+    def __init__(self, where: str) -> None:
+        module, _, attribute = where.partition(":")
+        if not module or not attribute or ":" in attribute:
+            raise ValueError(f"factory: expected 'package.module:name', got {where!r}")
+        self._module, self._attribute = module, attribute
+
+    def load(self) -> Any:
+        """Import the module and return what has that name there."""
+        return getattr(importlib.import_module(self._module), self._attribute)
 
 
 class Registry(Generic[Thing]):
     """Things of one kind by name; each is imported when it is first asked for.
+
+    Iterating gives the names in the order in which they were registered, then those of entry points.
 
     Parameters
     ----------
@@ -33,21 +76,21 @@ class Registry(Generic[Thing]):
     --------
     >>> from softseg._registry import Registry
     >>> numbers = Registry("numbers", "number", {"pi": "math:pi"})
-    >>> numbers.register("two", 2)
-    2
+    >>> numbers.register("e", 2.718)
+    2.718
     >>> numbers.names(), numbers["pi"]
-    (('pi', 'two'), 3.141592653589793)
+    (('e', 'pi'), 3.141592653589793)
     """
 
     def __init__(self, kind: str, argument: str, table: Mapping[str, str]) -> None:
         self.kind = kind
         self.argument = argument
-        self._known: dict[str, Any] = {name: _Reference(where) for name, where in table.items()}
+        self._known: dict[str, Any] = {name: Reference(where) for name, where in table.items()}
 
     @overload
-    def register(self, name: str) -> Callable[[Thing], Thing]: ...
+    def register(self, name: str) -> Callable[[Given], Given]: ...
     @overload
-    def register(self, name: str, thing: Thing | str) -> Any: ...
+    def register(self, name: str, thing: Given) -> Given: ...
     def register(self, name: str, thing: Any = None) -> Any:
         """Make something available by name; as ``@register(name)`` it decorates a class or function.
 
@@ -69,19 +112,19 @@ class Registry(Generic[Thing]):
         ValueError
             If the name is taken, or a string is not of the form above.
         """
-        if name in self._known or name in self._installed:
+        if name in self:
             raise ValueError(f"name: expected one that is not taken, got {name!r}")
         if thing is None:
             return lambda decorated: self.register(name, decorated)
-        self._known[name] = _Reference(thing) if isinstance(thing, str) else thing
+        self._known[name] = Reference(thing) if isinstance(thing, str) else thing
         return thing
 
     def names(self) -> tuple[str, ...]:
         """Return all names, sorted."""
-        return tuple(sorted({*self._known, *self._installed}))
+        return tuple(sorted(self))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names())
+        return iter({**self._known, **self._installed})
 
     def __contains__(self, name: object) -> bool:
         return name in self._known or name in self._installed
@@ -93,18 +136,30 @@ class Registry(Generic[Thing]):
         ------
         ValueError
             If there is nothing of that name; the message lists the names there are.
+        ImportError
+            If what has that name cannot be imported.
         """
         if name not in self:
             raise ValueError(f"{self.argument}: expected one of {', '.join(self.names())}, got {name!r}")
         if name not in self._known:
-            self._known[name] = self._installed[name].load()
-        if isinstance(self._known[name], _Reference):
+            self._known[name] = self._load_installed(name)
+        if isinstance(self._known[name], Reference):
             self._known[name] = self._known[name].load()
         return self._known[name]
 
+    def _load_installed(self, name: str) -> Any:
+        entry = self._installed[name]
+        try:
+            return entry.load()
+        except (ImportError, AttributeError) as error:  # of a package that softseg does not know
+            raise ImportError(
+                f"{self.argument}: cannot import {name!r} from {entry.value}: {error}"
+            ) from error
+
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:
-        return {entry.name: entry for entry in entry_points(group=f"softseg.{self.kind}")}
+        found = entry_points(group=f"softseg.{self.kind}")
+        return {entry.name: entry for entry in sorted(found, key=lambda entry: entry.name)}
 
 
 def parse(text: str, registries: Iterable[Registry[Any]]) -> Any:
@@ -125,7 +180,7 @@ def parse(text: str, registries: Iterable[Registry[Any]]) -> Any:
     ValueError
         In one line, if the text is no such expression or its parameters are out of range.
     TypeError
-        If a name does not take such parameters.
+        In one line, if a name does not take such parameters.
 
     Examples
     --------
@@ -135,26 +190,20 @@ def parse(text: str, registries: Iterable[Registry[Any]]) -> Any:
     """
     registries = tuple(registries)
     argument = registries[0].argument
+    example = _give_example(registries[0])
+    no_expression = ValueError(
+        f"{argument}: expected a sum of terms such as {example}, got {_shorten(repr(text))}"
+    )
+    if len(text) > LONGEST_EXPRESSION:
+        raise no_expression
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ValueError(
-            f"{argument}: expected a sum of terms such as {_example(registries[0])}, got {text!r}"
-        ) from None
-    return _Evaluation(argument, registries).value(tree)
-
-
-class _Reference:
-    """Where something is, as ``"package.module:attribute"``."""
-
-    def __init__(self, where: str) -> None:
-        if where.count(":") != 1:
-            raise ValueError(f"factory: expected 'package.module:name', got {where!r}")
-        self.where = where
-
-    def load(self) -> Any:
-        module, _, attribute = self.where.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        raise no_expression from None
+    try:
+        return _Evaluation(argument, registries).evaluate(tree)
+    except RecursionError:
+        raise no_expression from None
 
 
 class _Evaluation:
@@ -164,52 +213,65 @@ class _Evaluation:
         self.argument = argument
         self.registries = registries
 
-    def value(self, node: ast.expr) -> Any:
+    def evaluate(self, node: ast.expr) -> Any:
         match node:
             case ast.Constant(value=int() | float() | str() | None):
                 return node.value
-            case ast.UnaryOp(op=ast.USub()):
-                return self._checked(node, lambda: -self.value(node.operand))
-            case ast.Tuple() | ast.List():
-                return tuple(self.value(element) for element in node.elts)
-            case ast.BinOp(op=ast.Add()):
-                return self._checked(node, lambda: self.value(node.left) + self.value(node.right))
-            case ast.BinOp(op=ast.Mult()):
-                return self._checked(node, lambda: self.value(node.left) * self.value(node.right))
-            case ast.Call(func=ast.Name(id=name)):
-                return self._called(name, node)
-            case ast.Name(id=name) if name in ("inf", "nan"):
+            case ast.Name(id="inf" | "nan" as name):  # as Python prints them
                 return float(name)
+            case ast.Tuple() | ast.List():
+                return tuple(self.evaluate(element) for element in node.elts)
+            case ast.UnaryOp(op=ast.USub()):
+                return self._compute(node, lambda x: -x, node.operand)
+            case ast.BinOp(op=ast.Add()):
+                return self._compute(node, lambda x, y: x + y, node.left, node.right)
+            case ast.BinOp(op=ast.Mult()):
+                return self._compute(node, lambda x, y: x * y, node.left, node.right)
+            case ast.Call(func=ast.Name(id=name)):
+                return self._call(name, node)
             case _:
                 raise ValueError(
-                    f"{self.argument}: expected calls of {self._names()} with plain values, their sums and "
-                    f"multiples, got {ast.unparse(node)}"
+                    f"{self.argument}: expected calls of {self._list_names()} with plain values, their sums "
+                    f"and multiples, got {_show(node)}"
                 )
 
-    def _called(self, name: str, node: ast.Call) -> Any:
+    def _call(self, name: str, node: ast.Call) -> Any:
         registry = next((registry for registry in self.registries if name in registry), None)
         if registry is None:
-            raise ValueError(f"{self.argument}: expected one of {self._names()}, got {name}")
+            raise ValueError(f"{self.argument}: expected one of {self._list_names()}, got {_shorten(name)}")
         if any(keyword.arg is None for keyword in node.keywords):
-            raise ValueError(f"{self.argument}: expected named parameters, got {ast.unparse(node)}")
-        values = [self.value(part) for part in node.args]
-        named = {str(part.arg): self.value(part.value) for part in node.keywords}
+            raise ValueError(f"{self.argument}: expected named parameters, got {_show(node)}")
+        values = [self.evaluate(part) for part in node.args]
+        named = {str(part.arg): self.evaluate(part.value) for part in node.keywords}
         try:
             return registry[name](*values, **named)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{self.argument}: {ast.unparse(node)}: {error}") from None
+        except (TypeError, ValueError, ArithmeticError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{self.argument}: {_show(node)}: {' '.join(str(error).split())}") from None
 
-    def _checked(self, node: ast.expr, operation: Callable[[], Any]) -> Any:
-        try:
-            return operation()
-        except TypeError:
-            raise ValueError(
-                f"{self.argument}: expected terms that add and scale, got {ast.unparse(node)}"
-            ) from None
+    def _compute(self, node: ast.expr, operation: Callable[..., Any], *operands: ast.expr) -> Any:
+        values = [self.evaluate(operand) for operand in operands]
+        # Python repeats texts and tuples when they are multiplied, without a bound.
+        if not any(isinstance(value, str | tuple) for value in values):
+            try:
+                return operation(*values)
+            except TypeError:
+                pass
+            except ArithmeticError as error:
+                raise ValueError(f"{self.argument}: {_show(node)}: {error}") from None
+        raise ValueError(f"{self.argument}: expected terms that add and scale, got {_show(node)}")
 
-    def _names(self) -> str:
+    def _list_names(self) -> str:
         return ", ".join(name for registry in self.registries for name in registry.names())
 
 
-def _example(registry: Registry[Any]) -> str:
+def _give_example(registry: Registry[Any]) -> str:
     return " + ".join(f"{name}()" for name in registry.names()[:2])
+
+
+def _show(node: ast.expr) -> str:
+    return _shorten(ast.unparse(node))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

@@ -1,4 +1,4 @@
-"""Random numbers: the caller's seed or generator in, the same bits out, and nobody else's state touched."""
+"""Random numbers that repeat: from the caller's seed or generator, with no effect on anyone else's state."""
 
 from __future__ import annotations
 
@@ -10,14 +10,32 @@ import numpy as np
 
 RNG = int | np.integer | np.random.Generator | None
 
-FIXED_SEED = 0
+FIXED_SEED = 0  # what None stands for
 
-# There is one global state: two threads that saved and restored it crosswise would leave it changed.
+# NumPy's legacy functions share one global state. If two threads saved and restored it in turns, it would be
+# left changed.
 _LEGACY_STATE = threading.RLock()
 
 
 def generator(rng: RNG) -> np.random.Generator:
-    """Return the generator that ``rng`` stands for; None means a fixed seed, so that results repeat."""
+    """Return the generator that ``rng`` stands for; None means a fixed seed, so that results repeat.
+
+    Parameters
+    ----------
+    rng : None, int or numpy.random.Generator
+        A seed of at least 0, or a generator, which is returned as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In one line, naming ``rng``, if it is anything else.
+
+    Examples
+    --------
+    >>> from softseg._rng import generator
+    >>> generator(None).random() == generator(None).random() == generator(0).random()
+    True
+    """
     if rng is None:
         rng = FIXED_SEED
     if isinstance(rng, bool) or not isinstance(rng, (int, np.integer, np.random.Generator)):
@@ -29,9 +47,9 @@ def generator(rng: RNG) -> np.random.Generator:
 
 @contextlib.contextmanager
 def legacy_seed(rng: np.random.Generator) -> Iterator[None]:
-    """Seed numpy's global generator from ``rng`` for the block and put the caller's state back after it.
+    """Seed NumPy's global generator from ``rng`` for the block, and put the caller's state back after it.
 
-    pyamg draws its starting vectors from the global state, which would make results depend on it.
+    pyamg draws its starting vectors from the global state. Results would depend on that state otherwise.
     """
     with _LEGACY_STATE:
         state = np.random.get_state()  # noqa: NPY002

@@ -1,8 +1,8 @@
 """Dense algebra on all cores: independent pieces in threads of their own, each with single-threaded BLAS.
 
-A BLAS that splits small products over cores spends its time at barriers, more so when something else runs on
-the machine. Pieces of a fixed size, their results taken in order, also make sums the same on any number of
-cores.
+A BLAS that splits small products over the cores spends its time on waiting for all of them, the more so when
+other programs run. Pieces of a fixed size, whose results are taken in order, also make sums the same
+on any number of cores.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from threadpoolctl import threadpool_limits
 
 
 def cores() -> int:
-    """Return how many cores this process may run on."""
+    """Return the number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _BlasLimit:
-    """BLAS on one thread while anyone wants it: a limit of the whole process, so its users are counted."""
+    """Keeps BLAS on one thread while anyone wants that.
+
+    The limit holds for the whole process, and so those who want it are counted: the last one to leave lifts
+    it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -47,7 +51,18 @@ _BLAS_LIMIT = _BlasLimit()
 
 @contextlib.contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Keep BLAS on one thread, so that its sums do not depend on how many there are. Also a decorator."""
+    """Keep BLAS on one thread, so that its sums do not depend on the number of threads.
+
+    Works as a decorator as well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg._threads import single_threaded_blas
+    >>> with single_threaded_blas():
+    ...     np.ones((2, 3)) @ np.ones(3)
+    array([3., 3.])
+    """
     _BLAS_LIMIT.enter()
     try:
         yield
@@ -57,11 +72,26 @@ def single_threaded_blas() -> Iterator[None]:
 
 @contextlib.contextmanager
 def workers() -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool of one thread per core, with BLAS single-threaded for as long as it lasts."""
+    """Yield a pool of one thread per core, and keep BLAS on one thread for as long as the pool lasts.
+
+    Examples
+    --------
+    >>> from softseg._threads import workers
+    >>> with workers() as pool:
+    ...     list(pool.map(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
     with single_threaded_blas(), ThreadPoolExecutor(cores()) as pool:
         yield pool
 
 
 def row_blocks(n: int, size: int) -> list[slice]:
-    """Return the slices that cut ``n`` rows into blocks of ``size``."""
+    """Return the slices that cut ``n`` rows into blocks of ``size``; the last block may be smaller.
+
+    Examples
+    --------
+    >>> from softseg._threads import row_blocks
+    >>> row_blocks(5, size=2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]

@@ -1,7 +1,7 @@
-"""Photos in: load and check an image, features and label maps before any work starts.
+"""Loading and checking images, features and label maps before any work starts.
 
-Every check names the argument and what was expected, in one line. The arrays returned are new ones, so that
-what the caller does to theirs later changes no result.
+The message of every error has one line, which names the argument and says what was expected. The returned
+arrays are new ones, so that later changes to the caller's arrays change no result.
 """
 
 from __future__ import annotations
@@ -18,24 +18,30 @@ from skimage.transform import resize
 
 from softseg._checks import check_count
 
-WINDOW = 3  # pixels along a side of the matting affinity's windows (Levin et al. 2008): no photo is smaller
-LEAST_PIXELS = WINDOW**2  # pixels of the smallest photo
+# Pixels along a side of the matting affinity's windows (Levin, Lischinski, Weiss 2008). It is the least
+# height and the least width of a photo.
+MATTING_WINDOW = 3
+
+# Pixels of the smallest photo.
+LEAST_PIXELS = MATTING_WINDOW**2
 
 
-def as_image(image: Any) -> Float64[np.ndarray, "H W 3"]:
+def as_image(image: Any, name: str = "image") -> Float64[np.ndarray, "H W 3"]:
     """Load and check a photo.
 
     Parameters
     ----------
     image : str, path, PIL image or array_like
         A file that Pillow reads or an opened PIL image, whose EXIF orientation is applied; or an array of
-        shape (H, W, 3), or (H, W) or (H, W, 1) for greys, of uint8 or of floats in [0, 1]. At least 3x3
-        pixels. An alpha channel must be fully opaque; it is dropped with a warning.
+        shape (H, W, 3), or (H, W) or (H, W, 1) for grays, of uint8 or of floats in [0, 1]. It has at least
+        3x3 pixels. An alpha channel must be fully opaque, and is dropped with a warning.
+    name : str
+        The name of the argument in error messages and warnings.
 
     Returns
     -------
     array of float64, shape (H, W, 3)
-        RGB in [0, 1], greys as three equal channels.
+        RGB in [0, 1]. Grays become three equal channels.
 
     Raises
     ------
@@ -44,7 +50,7 @@ def as_image(image: Any) -> Float64[np.ndarray, "H W 3"]:
     TypeError
         If the argument or its dtype is of another kind.
     ValueError
-        If the file is no image, or the shape or the values are not as above.
+        If the file is not an image, or the shape or the values are not as above.
 
     Examples
     --------
@@ -54,12 +60,12 @@ def as_image(image: Any) -> Float64[np.ndarray, "H W 3"]:
     array([0.2, 0.2, 0.2])
     """
     if isinstance(image, (str, os.PathLike)):
-        pixels = _read(image)
+        pixels = _read(image, name)
     elif isinstance(image, Image.Image):
-        pixels = _pixels(image)
+        pixels = _read_pixels(image)
     else:
-        pixels = _as_array("image", image)
-    return _without_alpha(_unit_values(_checked_shape(pixels)))
+        pixels = _as_array(image, name)
+    return _drop_alpha(_scale_to_unit(_check_shape(pixels, name), name), name)
 
 
 def as_features(features: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
@@ -68,21 +74,22 @@ def as_features(features: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W
     Parameters
     ----------
     features : array_like, shape (h, w, C) or (h, w)
-        Finite floats, or integers; uint8 stands for value / 255. Another size than the image's is resized
-        bilinearly (anti-aliased where it shrinks) if it has the image's aspect ratio: if h or w is less than
-        one pixel off the exact ratio, which is as near as any rounding of a scaled size comes.
+        Finite floats, or integers; uint8 is divided by 255. Features of another size than the image are
+        resized bilinearly, with anti-aliasing where they shrink, if they have the image's aspect ratio. They
+        have it if h or w is less than one pixel away from the exact ratio, as with any rounding of a scaled
+        size.
     shape : (int, int)
         Height H and width W of the image, in pixels.
 
     Returns
     -------
     array of float32 or float64, shape (H, W, C)
-        float32 if the features came as float16 or float32.
+        float32 if the features are float16 or float32, and float64 otherwise.
 
     Raises
     ------
     TypeError, ValueError
-        In one line, naming ``features``, if they do not fit.
+        If the features are not as above. The message has one line, which names ``features``.
 
     Examples
     --------
@@ -91,7 +98,7 @@ def as_features(features: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W
     >>> as_features(np.ones((15, 20, 128), dtype=np.float32), (480, 640)).shape
     (480, 640, 128)
     """
-    values = _as_array("features", features)
+    values = _as_array(features, "features")
     if values.ndim == 2:
         values = values[..., None]
     if values.ndim != 3 or values.size == 0:
@@ -106,11 +113,11 @@ def as_features(features: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W
         raise TypeError(f"features: expected floats or integers, got {values.dtype}")
     if not np.isfinite(values).all():
         raise ValueError("features: expected finite values, got NaN or infinity")
-    return _resized(values, shape)
+    return _resize(values, shape)
 
 
 def as_labels(labels: Any, shape: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
-    """Check a label map and number its labels 0 .. S-1, in the order of their values.
+    """Check a label map, and number its labels 0 .. S-1 in the order of their values.
 
     Parameters
     ----------
@@ -122,11 +129,13 @@ def as_labels(labels: Any, shape: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
     Returns
     -------
     array of int64, shape (H, W)
+        Labels 0 .. S-1, each of which occurs.
 
     Raises
     ------
     TypeError, ValueError
-        In one line, naming ``superpixels``, if they are no integers or of another size.
+        If the labels are not integers or have another size. The message has one line, which names
+        ``superpixels``.
 
     Examples
     --------
@@ -135,7 +144,7 @@ def as_labels(labels: Any, shape: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
     array([[0, 2],
            [2, 1]])
     """
-    values = _as_array("superpixels", labels)
+    values = _as_array(labels, "superpixels")
     if not np.issubdtype(values.dtype, np.integer):
         raise TypeError(f"superpixels: expected integer labels, got {values.dtype}")
     if values.shape != shape:
@@ -147,20 +156,27 @@ def as_labels(labels: Any, shape: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
 def shrink(image: Float64[np.ndarray, "H W 3"], max_pixels: int) -> Float64[np.ndarray, "h w 3"]:
     """Shrink a photo to at most ``max_pixels`` pixels, keeping its aspect ratio.
 
-    Each new pixel is the mean of the area it covers. Unlike a Lanczos filter, the mean makes no new extremes
-    (halos) at edges, which would be colours that no layer has; and it is what alphas of a layer average to.
+    Each new pixel is the mean of the area that it covers. Unlike a Lanczos filter, the mean makes no new
+    extremes (halos) at edges, which would be colors that no layer has. The mean also fits alphas: if colors
+    and alphas are both averaged, they still belong to each other.
 
     Parameters
     ----------
     image : array of float64, shape (H, W, 3)
         RGB in [0, 1].
     max_pixels : int
-        At least 9. Photos so elongated that they would get thinner than 3 pixels keep 3, and so more pixels.
+        The most pixels of the result, at least 9. A photo that would become narrower than 3 pixels keeps 3,
+        and so may have more pixels.
 
     Returns
     -------
     array of float64, shape (h, w, 3)
-        The same object if it is small enough.
+        RGB in [0, 1]. A photo that is small enough is returned as the same object.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``max_pixels`` is not an integer of at least 9.
 
     Examples
     --------
@@ -173,25 +189,28 @@ def shrink(image: Float64[np.ndarray, "H W 3"], max_pixels: int) -> Float64[np.n
     height, width = image.shape[:2]
     if height * width <= max_pixels:
         return image
-    scale = max(math.sqrt(max_pixels / (height * width)), WINDOW / min(height, width))
-    size = max(int(width * scale), WINDOW), max(int(height * scale), WINDOW)
+    scale = max(math.sqrt(max_pixels / (height * width)), MATTING_WINDOW / min(height, width))
+    size = max(int(width * scale), MATTING_WINDOW), max(int(height * scale), MATTING_WINDOW)
     channels = [
         np.asarray(Image.fromarray(channel.astype(np.float32)).resize(size, Image.Resampling.BOX))
         for channel in np.moveaxis(image, 2, 0)
     ]
-    return np.clip(np.stack(channels, axis=2).astype(np.float64), 0.0, 1.0)  # clips float32's rounding only
+    # Only the rounding of float32 can have left [0, 1].
+    return np.clip(np.stack(channels, axis=2).astype(np.float64), 0.0, 1.0)
 
 
 def eight_bits(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """Return values in [0, 1] as the nearest of 256 steps; what lies outside is clipped.
+    """Return values in [0, 1] as the nearest of 256 steps; values outside are clipped.
 
     Parameters
     ----------
     values : array of float, any shape
+        The values.
 
     Returns
     -------
     array of uint8, same shape
+        The steps, 0 to 255.
 
     Examples
     --------
@@ -203,29 +222,31 @@ def eight_bits(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape
     return np.round(np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
 
 
-def _read(path: str | os.PathLike[str]) -> np.ndarray:
+def _read(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """Return the pixels of an image file, as `_read_pixels` does."""
     try:
         with Image.open(path) as image:
-            return _pixels(image)
+            return _read_pixels(image)
     except FileNotFoundError:
-        raise FileNotFoundError(f"image: no such file: {os.fspath(path)}") from None
+        raise FileNotFoundError(f"{name}: no such file: {os.fspath(path)}") from None
     except UnidentifiedImageError:
-        raise ValueError(f"image: expected an image file that Pillow reads, got {os.fspath(path)}") from None
+        raise ValueError(f"{name}: expected an image file that Pillow reads, got {os.fspath(path)}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"image: cannot read {os.fspath(path)}: {error}") from error
+        raise ValueError(f"{name}: cannot read {os.fspath(path)}: {error}") from error
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
+def _read_pixels(image: Image.Image) -> np.ndarray:
     """Return a PIL image's pixels upright: uint8 RGB or RGBA, or floats where it has more than 8 bits."""
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits of grey, which older versions of Pillow open in 32
+    if image.mode.startswith("I"):  # a gray image of 16 bits, which older versions of Pillow open in 32
         return np.asarray(image) / 65535
     if image.mode == "F":
         return np.asarray(image)
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
-def _as_array(name: str, values: Any) -> np.ndarray:
+def _as_array(values: Any, name: str) -> np.ndarray:
+    """Return an array or nested list as an array; raise an error, which names it, for anything else."""
     if not hasattr(values, "__array__") and not isinstance(values, (list, tuple)):
         raise TypeError(f"{name}: expected an array, got {type(values).__name__}")
     try:
@@ -234,53 +255,57 @@ def _as_array(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name}: expected an array, got a ragged {type(values).__name__}") from None
 
 
-def _checked_shape(pixels: np.ndarray) -> np.ndarray:
+def _check_shape(pixels: np.ndarray, name: str) -> np.ndarray:
+    """Return pixels as (H, W, C), with C of 1, 3 or 4; raise a ValueError if they are not an image's."""
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
-        raise ValueError(f"image: expected shape (H, W, 3), or (H, W) for greys, got {pixels.shape}")
+        raise ValueError(f"{name}: expected shape (H, W, 3), or (H, W) for grays, got {pixels.shape}")
     height, width = pixels.shape[:2]
-    if min(height, width) < WINDOW:
+    if min(height, width) < MATTING_WINDOW:
         raise ValueError(
-            f"image: expected at least 3x3 pixels (the matting windows are 3x3), got {height}x{width}"
+            f"{name}: expected at least 3x3 pixels (the matting windows are 3x3), got {height}x{width}"
         )
     return pixels
 
 
-def _unit_values(pixels: np.ndarray) -> Float64[np.ndarray, "H W C"]:
+def _scale_to_unit(pixels: np.ndarray, name: str) -> Float64[np.ndarray, "H W C"]:
+    """Return pixels as floats in [0, 1]; raise an error if they are neither uint8 nor such floats."""
     if pixels.dtype == np.uint8:
         return pixels / 255.0
     if not np.issubdtype(pixels.dtype, np.floating):
         advice = "; divide by 65535" if pixels.dtype == np.uint16 else ""
-        raise TypeError(f"image: expected uint8, or floats in [0, 1], got {pixels.dtype}{advice}")
+        raise TypeError(f"{name}: expected uint8, or floats in [0, 1], got {pixels.dtype}{advice}")
     pixels = np.array(pixels, dtype=np.float64, order="C")
     if not np.isfinite(pixels).all():
-        raise ValueError("image: expected finite values, got NaN or infinity")
+        raise ValueError(f"{name}: expected finite values, got NaN or infinity")
     low, high = pixels.min(), pixels.max()
     if low < 0 or high > 1:
-        raise ValueError(f"image: expected floats in [0, 1], got values from {low:.6g} to {high:.6g}")
+        raise ValueError(f"{name}: expected floats in [0, 1], got values from {low:.6g} to {high:.6g}")
     return pixels
 
 
-def _without_alpha(pixels: Float64[np.ndarray, "H W C"]) -> Float64[np.ndarray, "H W 3"]:
+def _drop_alpha(pixels: Float64[np.ndarray, "H W C"], name: str) -> Float64[np.ndarray, "H W 3"]:
+    """Return the three channels of color; raise a ValueError if any pixel is transparent."""
     if pixels.shape[2] == 1:
         return np.repeat(pixels, 3, axis=2)
     if pixels.shape[2] == 4:
         if pixels[..., 3].min() < 1:
             raise ValueError(
-                "image: expected an opaque photo, got one with transparent pixels; "
+                f"{name}: expected an opaque photo, got one with transparent pixels; "
                 "composite it over a background first"
             )
-        warnings.warn("image: dropped its alpha channel, which is fully opaque", UserWarning, stacklevel=3)
+        warnings.warn(f"{name}: dropped its alpha channel, which is fully opaque", UserWarning, stacklevel=3)
         pixels = pixels[..., :3].copy()
     return pixels
 
 
-def _resized(features: Float[np.ndarray, "h w C"], shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
+def _resize(features: Float[np.ndarray, "h w C"], shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
+    """Resize features to the image's size; raise a ValueError if they have another aspect ratio."""
     (h, w), (height, width) = features.shape[:2], shape
     if (h, w) == shape:
         return features
-    # h is less than one pixel off w * H / W, or w less than one off h * W / H.
+    # The ratios agree if h is less than one pixel away from w * H / W, or w less than one from h * W / H.
     if abs(h * width - w * height) >= max(height, width):
         raise ValueError(
             f"features: expected the image's size {height}x{width}, or its aspect ratio, got {h}x{w}"

@@ -1,4 +1,4 @@
-"""Natural image matting: the soft edge of an object from a trimap, with the Laplacian of the soft layers."""
+"""Natural image matting: the soft edge of an object from a trimap, by the Laplacian of the soft layers."""
 
 from __future__ import annotations
 
@@ -19,40 +19,46 @@ from softseg.grid.solver import solve_on_grid
 from softseg.images import as_image
 from softseg.scene import Scene
 
-SURE = 0.9  # a trimap's values from here on are foreground, those up to 1 - SURE background: JPEG blurs them
-# Unknown pixels that a general sparse factorisation solves for faster than nested dissection of their
-# bounding box, which does not gain from the known pixels in it.
+# A trimap's values above this are foreground, and those below 1 minus this are background. They need not be
+# exactly 1 and 0, because JPEG files blur them. Chosen by the project.
+SURE = 0.9
+
+# Up to this many unknown pixels, a general sparse factorization is faster than a nested dissection of their
+# bounding box, which does not gain from the known pixels in the box. Chosen by the project:
+# docs/selection.md.
 MOST_DIRECT = 30_000
 
 
 def matte(image: Any, trimap: Any, affinity: Affinity | None = None) -> Float32[np.ndarray, "H W"]:
-    """Return the alpha of an object whose surely inner and outer pixels are known.
+    """Return the alpha of an object, of which the trimap gives some pixels that are surely inside or outside.
 
-    Minimises ``alpha' L alpha`` over the unknown pixels, the known ones given: with the matting affinity
-    alone this is closed-form matting. Repelling links between far pixels are left out of L: where the object
-    ends is for the trimap to say, and without them the energy has one minimum.
+    The alphas of the unknown pixels minimize ``alpha' L alpha``, with the known alphas given. With the
+    matting affinity alone, this is closed-form matting. Negative affinities between far pixels are left out
+    of L. They are not needed, because the trimap tells where the object is, and with them the energy often
+    has no minimum (docs/selection.md).
 
     Parameters
     ----------
     image : path, PIL image, array_like of shape (H, W, 3), or Scene
         The photo; uint8, or float in [0, 1]. A `Scene` brings its features and superpixels.
     trimap : path, PIL image or array_like, shape (H, W)
-        White (1, or 255 of uint8) where the object is opaque, black where it is not, grey where unknown.
-        Values above 0.9 count as white, below 0.1 as black.
+        White (1, or 255 of uint8) where the object is opaque, black where it is absent, and gray where the
+        alpha is unknown. Values above 0.9 count as white, and those below 0.1 as black.
     affinity : Affinity, optional
-        Default ``MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()``.
+        The default is ``MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()``.
 
     Returns
     -------
     ndarray, shape (H, W)
-        Float32 in [0, 1], exactly 0 or 1 where the trimap says so.
+        Float32 in [0, 1], and exactly 0 or 1 where the trimap is black or white.
 
     Raises
     ------
     TypeError, ValueError, FileNotFoundError
-        In one line that names the argument, if an argument does not fit, if the trimap is not of the photo's
-        size or knows no foreground or no background, or if the affinity repels near pixels so strongly, or
-        links so few, that no one matte has the least energy.
+        If an argument is not as above, if the trimap has another size than the photo or has no foreground or
+        no background, or if the affinity does not define one matte of least energy. The latter happens where
+        near pixels repel each other too strongly, or pixels lack links. The message has one line, which names
+        the argument.
 
     References
     ----------
@@ -72,16 +78,16 @@ def matte(image: Any, trimap: Any, affinity: Affinity | None = None) -> Float32[
     """
     scene = image if isinstance(image, Scene) else Scene(image)
     affinity = AFFINITY if affinity is None else check_instance("affinity", affinity, Affinity)
-    alphas = _checked_trimap(trimap, scene.shape)
+    alphas = _check_trimap(trimap, scene.shape)
     unknown = (alphas > 0) & (alphas < 1)
     if not unknown.any():
         return alphas.astype(np.float32)
-    system, right = _system_of_unknowns(affinity.matrix(scene), alphas)
+    system, right = _make_system(affinity.matrix(scene), alphas)
     try:
         if len(right) <= MOST_DIRECT:
-            solution = _solved_directly(system, right)
+            solution = _solve_directly(system, right)
         else:
-            solution = _solved_on_grid(system, right, unknown)
+            solution = _solve_on_bounding_box(system, right, unknown)
     except np.linalg.LinAlgError:
         raise ValueError(
             "affinity: no one matte has the least energy: unknown pixels repel each other, or lack links"
@@ -90,13 +96,10 @@ def matte(image: Any, trimap: Any, affinity: Affinity | None = None) -> Float32[
     return alphas.astype(np.float32)
 
 
-def _checked_trimap(trimap: Any, shape: tuple[int, int]) -> Float64[np.ndarray, "H W"]:
-    """Return 1 for foreground, 0 for background, 0.5 for unknown."""
+def _check_trimap(trimap: Any, shape: tuple[int, int]) -> Float64[np.ndarray, "H W"]:
+    """Return the trimap as an array: 1 is foreground, 0 background, and 0.5 unknown."""
     if isinstance(trimap, (str, os.PathLike, Image.Image)):
-        try:
-            trimap = as_image(trimap).mean(axis=2)
-        except (FileNotFoundError, ValueError) as error:
-            raise type(error)(str(error).replace("image", "trimap", 1)) from None
+        trimap = as_image(trimap, "trimap").mean(axis=2)
     values = np.asarray(trimap)
     if values.shape != shape:
         raise ValueError(f"trimap: expected shape {shape}, that of the image, got {values.shape}")
@@ -104,7 +107,7 @@ def _checked_trimap(trimap: Any, shape: tuple[int, int]) -> Float64[np.ndarray, 
         values = values / 255
     if not np.issubdtype(values.dtype, np.floating):
         raise TypeError(f"trimap: expected uint8, or floats in [0, 1], got {values.dtype}")
-    if not (values.min() >= 0 and values.max() <= 1):  # so put, it is true of NaN as well
+    if not (values.min() >= 0 and values.max() <= 1):  # also true if there is a NaN
         raise ValueError("trimap: expected floats in [0, 1]")
     sure = np.where(values > SURE, 1.0, np.where(values < 1 - SURE, 0.0, 0.5))
     for value, name in ((1, "foreground"), (0, "background")):
@@ -113,25 +116,25 @@ def _checked_trimap(trimap: Any, shape: tuple[int, int]) -> Float64[np.ndarray, 
     return sure
 
 
-def _system_of_unknowns(
+def _make_system(
     affinity: sparse.csr_array, alphas: Float64[np.ndarray, "H W"]
 ) -> tuple[sparse.csr_array, Float64[np.ndarray, " U"]]:
-    """Return ``L_UU`` and ``-L_UK alpha_K``; U are the unknown pixels, by rows, and K the known ones."""
+    """Return ``L_UU`` and ``-L_UK alpha_K``: U are the unknown pixels in row-major order, K the others."""
     unknown = ((alphas > 0) & (alphas < 1)).ravel()
     pixels = np.flatnonzero(unknown)
-    rows = _without_far_repulsion(affinity[pixels], pixels, alphas.shape[1])
+    rows = _drop_far_repulsion(affinity[pixels], pixels, alphas.shape[1])
     right = rows @ np.where(unknown, 0.0, alphas.ravel())  # L is -W off the diagonal
     system = sparse.diags_array(rows.sum(axis=1)) - rows[:, pixels]
     return sparse.csr_array(system), right
 
 
-def _without_far_repulsion(
+def _drop_far_repulsion(
     rows: sparse.csr_array, pixels: Int[np.ndarray, " U"], width: int
 ) -> sparse.csr_array:
-    """Return some pixels' affinities with those below zero set to zero where they reach far.
+    """Return the affinities of some pixels, with the negative ones to far pixels set to zero.
 
-    Near pixels keep theirs: the matting affinity's own may be negative, and its Laplacian is positive
-    semidefinite all the same.
+    Negative affinities to near pixels are kept. The matting affinity has some, and its Laplacian is still
+    positive semidefinite.
     """
     repelling = np.flatnonzero(rows.data < 0)
     a, b = np.repeat(pixels, np.diff(rows.indptr))[repelling], rows.indices[repelling]
@@ -141,8 +144,10 @@ def _without_far_repulsion(
     return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
 
 
-def _solved_directly(system: sparse.csr_array, right: Float64[np.ndarray, " U"]) -> Float64[np.ndarray, " U"]:
-    # Symmetric mode keeps the pivots on the diagonal, so that their signs are those of the eigenvalues.
+def _solve_directly(system: sparse.csr_array, right: Float64[np.ndarray, " U"]) -> Float64[np.ndarray, " U"]:
+    """Solve by a sparse factorization; raise a LinAlgError unless the matrix is positive definite."""
+    # In symmetric mode the pivots stay on the diagonal, so that there are as many negative ones as there are
+    # negative eigenvalues.
     try:
         factors = splu(
             system.tocsc(),
@@ -157,10 +162,10 @@ def _solved_directly(system: sparse.csr_array, right: Float64[np.ndarray, " U"])
     return factors.solve(right)
 
 
-def _solved_on_grid(
+def _solve_on_bounding_box(
     system: sparse.csr_array, right: Float64[np.ndarray, " U"], unknown: Bool[np.ndarray, "H W"]
 ) -> Float64[np.ndarray, " U"]:
-    """Solve by nested dissection of the unknown pixels' bounding box; the known ones in it become 1 x = 0."""
+    """Solve by nested dissection of the unknown pixels' bounding box, with x = 0 for the known ones in it."""
     rows, columns = (np.flatnonzero(unknown.any(axis=axis)) for axis in (1, 0))
     box = unknown[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     free, entries = np.flatnonzero(box), system.tocoo()

@@ -1,4 +1,4 @@
-"""Where a segmentation is and how long its stages took."""
+"""Reporting the progress of a segmentation, and measuring how long its stages take."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 
+#: What ``progress`` arguments are: a function of a text, the number of steps that are done, and their total.
 Progress = Callable[[str, int, int], object]
 
-AGAIN = 0.5  # seconds between calls within a stage, at least
+# The least number of seconds between two calls of a progress function within a stage. Chosen by the project.
+SECONDS_BETWEEN_CALLS = 0.5
 
+# The function that `tick` calls, if a stage is being watched in this thread.
 _WATCHER: ContextVar[Callable[[], object] | None] = ContextVar("watcher", default=None)
 
 
 def tick() -> None:
-    """Say that the current stage goes on: the loops that take seconds call this once a turn.
+    """Report that the current stage still runs. Loops that take seconds call this in each iteration.
 
-    Whoever watches the stage is told, and what they raise stops the work there. In a thread of its own, or
-    where nobody watches, it does nothing.
+    It calls the function that watches the stage, and an exception of that function stops the work. It does
+    nothing if no function watches, or if it is called from another thread than the stage's.
     """
     watcher = _WATCHER.get()
     if watcher is not None:
@@ -26,16 +29,31 @@ def tick() -> None:
 
 
 class Stages:
-    """Times named stages in order and tells a callable which one begins.
+    """A clock for named stages, which also reports to a function which stage begins.
 
     Parameters
     ----------
     names : sequence of str
-        The stages to come.
+        The stages, in order.
     progress : callable, optional
-        Called as ``progress(stage, done, total)`` when a stage begins, with how many of all stages are done,
-        again at a stage's `tick` if it is half a second later, and once more at the end with
-        ``done == total``. What it raises stops the work.
+        It is called as ``progress(stage, done, total)`` when a stage begins, where ``done`` of the ``total``
+        stages are finished. It is called again at a `tick` that comes half a second or more after the last
+        call, and once at the end with ``done == total``. An exception that it raises stops the work.
+
+    Attributes
+    ----------
+    timings : dict of str to float
+        The seconds that each finished stage took.
+
+    Examples
+    --------
+    >>> from softseg.progress import Stages
+    >>> stages = Stages(["features", "layers"], lambda *call: print(*call))
+    >>> with stages.stage("features"):
+    ...     pass
+    features 0 2
+    >>> list(stages.timings)
+    ['features']
     """
 
     def __init__(self, names: Sequence[str], progress: Progress | None = None) -> None:
@@ -46,31 +64,37 @@ class Stages:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time the block as stage ``name``."""
-        self._tell(name)
+        """Measure the seconds that the block takes as those of stage ``name``."""
+        self._report(name)
         begin = time.perf_counter()
-        token = _WATCHER.set(lambda: self._tell_again(name))
+        token = _WATCHER.set(lambda: self._report_again(name))
         try:
             yield
         finally:
             _WATCHER.reset(token)
         self.timings[name] = time.perf_counter() - begin
         if len(self.timings) == len(self._names):
-            self._tell(name)
+            self._report(name)
 
-    def _tell(self, name: str) -> None:
+    def _report(self, name: str) -> None:
         self._told = time.perf_counter()
         if self._progress is not None:
             self._progress(name, len(self.timings), len(self._names))
 
-    def _tell_again(self, name: str) -> None:
-        if time.perf_counter() - self._told > AGAIN:
-            self._tell(name)
+    def _report_again(self, name: str) -> None:
+        if time.perf_counter() - self._told > SECONDS_BETWEEN_CALLS:
+            self._report(name)
 
 
 @contextlib.contextmanager
 def reporter(progress: bool | Progress | None) -> Iterator[Progress | None]:
-    """Yield the callable that ``progress`` stands for: True is a bar on the terminal, None nothing."""
+    """Yield the function to report to: for True one that draws a bar on the terminal, for None or False None.
+
+    Raises
+    ------
+    TypeError
+        If ``progress`` is neither True, False or None nor callable.
+    """
     if progress is None or progress is False:
         yield None
     elif progress is True:
@@ -84,7 +108,7 @@ def reporter(progress: bool | Progress | None) -> Iterator[Progress | None]:
 
 @contextlib.contextmanager
 def _bar() -> Iterator[Progress]:
-    """Yield what moves a bar on standard error, if that is a terminal."""
+    """Yield a function that moves a bar on standard error, which shows only if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress

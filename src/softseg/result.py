@@ -1,10 +1,10 @@
-"""What comes out: soft layers of a photo, everything in between, and what can be done with them."""
+"""What `softseg.segment` returns: soft layers of a photo, and the result of every stage on the way."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
@@ -29,29 +29,34 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class SoftSegmentation(LayerStack):
-    """Soft layers of a photo, and everything in between.
+    """Soft layers of a photo, and the result of every stage on the way to them.
 
     `softseg.segment` makes one, `load` reads one from a file. What can be done with the layers is in
-    `softseg.layers`; the methods here are short for it.
+    `softseg.layers`; the methods here call its functions.
 
-    Attributes
+    Parameters
     ----------
     image : ndarray, shape (H, W, 3)
         The photo, float in [0, 1].
     alphas : ndarray, shape (H, W, K)
-        Float32; each in [0, 1] (1 is opaque), summing to 1 over the layers up to 1e-5.
+        The layers' opacities, float32 in [0, 1] (1 is opaque). They sum to 1 over the layers up to 1e-5.
     scene : Scene
-        What the affinities saw, at working size (h, w): the photo's, unless it was shrunk.
+        What the affinities saw, at working size (h, w), which is the photo's size unless it was shrunk.
     affinity : Affinity or None
-        What the Laplacian was made of; None if it was read from a file that could not hold it.
+        What the Laplacian was made of; None if the result was read from a file that could not hold it.
     eigenpairs : Eigenpairs
-        Of the Laplacian.
+        The smallest eigenpairs of the Laplacian.
     initial_alphas : ndarray, shape (h, w, K0)
         The layers before grouping.
     timings : dict of str to float
-        Seconds that each stage took.
-    given_colors, given_laplacian : optional
-        The layers' colors and the Laplacian, where they are at hand. Else they are made when first asked for.
+        How long each stage took, in seconds.
+    given_colors : ndarray, shape (H, W, K, 3), optional
+        The layers' colors, where they are known already. Default: they are found when they are first asked
+        for.
+    given_laplacian : Laplacian, optional
+        The Laplacian, where it is known already. Default: it is made of the affinity when it is first asked
+        for. `dataclasses.replace` leaves both out, because they belong to this image, these alphas, this
+        scene and this affinity.
     """
 
     scene: Scene
@@ -59,19 +64,24 @@ class SoftSegmentation(LayerStack):
     eigenpairs: Eigenpairs
     initial_alphas: Float[np.ndarray, "h w K0"]
     timings: dict[str, float]
-    given_laplacian: Laplacian | None = field(default=None, kw_only=True)
+    given_laplacian: InitVar[Laplacian | None] = field(default=None, kw_only=True)
+
+    def __post_init__(
+        self, given_colors: Float[np.ndarray, "H W K 3"] | None, given_laplacian: Laplacian | None
+    ) -> None:
+        super().__post_init__(given_colors)
+        if given_laplacian is not None:
+            vars(self)["laplacian"] = given_laplacian  # so that the cached property has nothing to make
 
     @cached_property
     def laplacian(self) -> Laplacian:
-        """The affinities' Laplacian, at working size; made anew where the result comes from a file.
+        """The affinity's Laplacian, at working size. Unless it was given, it is made when first asked for.
 
         Raises
         ------
         ValueError
-            If the file could not hold the affinity: give it to `load`.
+            If the affinity is not known, because a file could not hold it: give it to `load`.
         """
-        if self.given_laplacian is not None:
-            return self.given_laplacian
         if self.affinity is None:
             raise ValueError("affinity: not known; give the one the layers were made with to load()")
         return self.affinity.laplacian(self.scene)
@@ -92,9 +102,9 @@ class SoftSegmentation(LayerStack):
         Parameters
         ----------
         path : str or path
-            Its suffix chooses the format; a folder gets one RGBA PNG per layer. See `softseg.layers.save`.
+            Its suffix chooses the format; a folder gets one RGBA PNG per layer. See `softseg.formats.save`.
         **options
-            Of the format, such as ``blend="normal"`` for ``.psd``.
+            Options of the format, such as ``blend="normal"`` for ``.psd``.
         """
         save(path, self, **options)
 
@@ -103,9 +113,9 @@ class SoftSegmentation(LayerStack):
         """Read a result that was saved as ``.npz``.
 
         Alphas, the photo, features, superpixels and eigenvalues come back exactly, and so does the Laplacian.
-        Colors are rounded to 8 bits. Eigenvectors are rounded by 0.1 % of their length, or more where the
-        file would be too large, as for noise (`softseg.formats.packing`), and the layers before grouping by
-        as much.
+        Colors are rounded to 8 bits. Eigenvectors, and with them the layers before grouping, are rounded by
+        0.1 % of their length, or by more where the file would be too large, as for noise
+        (`softseg.formats.packing`).
 
         Parameters
         ----------
@@ -113,7 +123,8 @@ class SoftSegmentation(LayerStack):
             The file.
         affinity : Affinity, optional
             What the Laplacian was made of. Default: what the file names, if all of its terms are registered
-            (`softseg.affinity.register`); else None, because files do not hold code, and `laplacian` raises.
+            (`softseg.affinity.register`). Otherwise the affinity is None, because files do not hold code, and
+            `laplacian` raises.
 
         Returns
         -------
@@ -154,7 +165,7 @@ class SoftSegmentation(LayerStack):
         Returns
         -------
         ndarray, shape (H, W)
-            Float32, in [0, 1]. See `softseg.layers.select`.
+            The mask, float32 in [0, 1]. See `softseg.layers.select`.
         """
         return select(self, point, foreground, background, lasso)
 
@@ -166,12 +177,12 @@ class SoftSegmentation(LayerStack):
         strokes : array_like, shape (H, W)
             0 where there is no stroke; 1 .. n are the strokes.
         values : array_like, shape (n,)
-            The strength of each.
+            The strength of each stroke.
 
         Returns
         -------
         ndarray, shape (H, W)
-            Float32. See `softseg.layers.propagate`.
+            The strength at each pixel, float32. See `softseg.layers.propagate`.
         """
         return propagate(self, strokes, values)
 

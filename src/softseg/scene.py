@@ -1,4 +1,4 @@
-"""A scene: the image, its semantic features and its superpixels, checked once and never changed."""
+"""A scene: an image with its semantic features and its superpixels, checked once and never changed."""
 
 from __future__ import annotations
 
@@ -16,31 +16,34 @@ from softseg.images import as_features, as_image, as_labels
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-# Small photos get fewer superpixels, of about this many pixels: as many as a matting window has.
+# The least number of pixels per superpixel, which limits the number of superpixels of small photos. A matting
+# window has as many pixels. Chosen by the project.
 PIXELS_PER_SUPERPIXEL = 9
 
 
 @final
 class Scene:
-    """What the affinities see: an image with features and superpixels, all of one size.
+    """An image with features and superpixels, all of one size: the input of the affinities.
 
     Parameters
     ----------
     image : path, PIL image or array_like, shape (H, W, 3)
-        The photo; uint8, or float in [0, 1]. At least 3x3 pixels.
+        The photo, uint8 or float in [0, 1], of at least 3x3 pixels.
     features : array_like, shape (H, W, C), optional
-        Per-pixel semantic features. Three channels are taken as preprocessed and must lie in [0, 1]; any
-        other number goes through `softseg.features.preprocess`. Default: those of the default extractor,
-        preprocessed, when first asked for.
+        Semantic features of each pixel. Three channels are taken as preprocessed and must lie in [0, 1]. Any
+        other number of channels goes through `softseg.features.preprocess`. By default, the default
+        extractor's preprocessed features are computed when they are first needed.
     superpixels : array_like of int, shape (H, W), optional
-        Any integer labels. Default: SLIC with adaptive compactness (SLIC-zero), when first asked for.
+        Labels, which may be any integers. By default, SLIC with adaptive compactness (SLIC-zero) computes
+        them when they are first needed.
     n_superpixels : int
-        How many superpixels SLIC aims at; fewer on photos with under nine pixels for each.
+        The number of superpixels that SLIC aims at, at least 1. A photo of fewer than nine pixels for each
+        gets fewer.
 
     Raises
     ------
     TypeError, ValueError
-        In one line, naming the argument, if something does not fit.
+        If an argument is not as above. The message has one line, which names the argument.
 
     Examples
     --------
@@ -61,12 +64,51 @@ class Scene:
         n_superpixels: int = 2500,
     ) -> None:
         check_count("n_superpixels", n_superpixels)
-        self.image = _frozen(as_image(image))
-        self._n_superpixels = n_superpixels
-        self._given_features = (
-            None if features is None else _preprocessed(as_features(features, self.shape), self.image)
+        checked = as_image(image)
+        height, width, _ = checked.shape
+        self._set(
+            checked,
+            None if features is None else preprocess_given(as_features(features, (height, width)), checked),
+            None if superpixels is None else as_labels(superpixels, (height, width)),
+            n_superpixels,
         )
-        self._given_superpixels = None if superpixels is None else as_labels(superpixels, self.shape)
+
+    @classmethod
+    def of_checked(
+        cls,
+        image: Float[np.ndarray, "H W 3"],
+        features: Float[np.ndarray, "H W C"],
+        superpixels: Int[np.ndarray, "H W"] | None,
+        n_superpixels: int,
+    ) -> Scene:
+        """Return a scene of arguments that were checked before. They are neither checked nor copied again.
+
+        Parameters
+        ----------
+        image : array of float64, shape (H, W, 3)
+            The photo, as `softseg.images.as_image` returns it.
+        features : array of float, shape (H, W, C)
+            Preprocessed features, in [0, 1].
+        superpixels : array of int, shape (H, W), or None
+            Superpixel labels, as `softseg.images.as_labels` returns them.
+        n_superpixels : int
+            The number of superpixels that SLIC aims at if ``superpixels`` is None.
+        """
+        scene = cls.__new__(cls)
+        scene._set(image, features, superpixels, n_superpixels)
+        return scene
+
+    def _set(
+        self,
+        image: np.ndarray,
+        features: np.ndarray | None,
+        superpixels: np.ndarray | None,
+        n_superpixels: int,
+    ) -> None:
+        self.image = _freeze(image)
+        self._given_features = features
+        self._given_superpixels = superpixels
+        self._n_superpixels = n_superpixels
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -77,14 +119,14 @@ class Scene:
     def features(self) -> Float[np.ndarray, "H W 3"]:
         """Semantic features in [0, 1], (H, W, 3)."""
         if self._given_features is not None:
-            return _frozen(self._given_features)
-        return _frozen(get_extractor("default").preprocessed(self.image))
+            return _freeze(self._given_features)
+        return _freeze(get_extractor("default").preprocessed(self.image))
 
     @cached_property
     def superpixels(self) -> Int[np.ndarray, "H W"]:
         """Superpixel labels 0 .. S-1, (H, W)."""
         if self._given_superpixels is not None:
-            return _frozen(self._given_superpixels)
+            return _freeze(self._given_superpixels)
         from skimage.segmentation import slic
 
         height, width = self.shape
@@ -92,35 +134,40 @@ class Scene:
         labels = slic(
             self.image, min(self._n_superpixels, most), slic_zero=True, start_label=0, channel_axis=-1
         )
-        return _frozen(as_labels(labels, self.shape))
+        return _freeze(as_labels(labels, self.shape))
 
     @cached_property
     def representative_pixels(self) -> Int[np.ndarray, " S"]:
-        """The pixel (row-major index) nearest each superpixel's centroid; it may lie outside of it, (S,)."""
+        """The pixel (row-major index) nearest to each superpixel's centroid, (S,).
+
+        It may lie outside of the superpixel.
+        """
         height, width = self.shape
-        labels = self.superpixels.T.ravel()  # column-major, as the published code sums: .5 ties depend on it
+        # The sums run in column-major order, as in the published code. How ties at .5 round depends on the
+        # order.
+        labels = self.superpixels.T.ravel()
         x, y = np.divmod(np.arange(height * width), height)
         area = np.bincount(labels)
         row = np.bincount(labels, (y + 1) / area[labels])
         column = np.bincount(labels, (x + 1) / area[labels])
         nearest = (np.floor(row + 0.5) - 1) * width + np.floor(column + 0.5) - 1
-        return _frozen(nearest.astype(np.int64))
+        return _freeze(nearest.astype(np.int64))
 
     @cached_property
     def touching_superpixels(self) -> Int[np.ndarray, "E 2"]:
         """Pairs (a, b), a < b, of superpixels that share an edge or a corner, (E, 2)."""
         labels = self.superpixels
-        neighbours = [
+        neighbors = [
             (labels[:, :-1], labels[:, 1:]),
             (labels[:-1], labels[1:]),
             (labels[:-1, :-1], labels[1:, 1:]),
             (labels[:-1, 1:], labels[1:, :-1]),
         ]
-        a = np.concatenate([first.ravel() for first, _ in neighbours])
-        b = np.concatenate([second.ravel() for _, second in neighbours])
+        a = np.concatenate([first.ravel() for first, _ in neighbors])
+        b = np.concatenate([second.ravel() for _, second in neighbors])
         different = a != b
         pairs = np.sort(np.stack([a[different], b[different]], axis=1), axis=1)
-        return _frozen(np.unique(pairs, axis=0))
+        return _freeze(np.unique(pairs, axis=0))
 
     def superpixel_means(self, values: Float[np.ndarray, "H W C"]) -> Float[np.ndarray, "S C"]:
         """Return the mean of per-pixel values over each superpixel, float64, (S, C)."""
@@ -136,13 +183,14 @@ class Scene:
         Parameters
         ----------
         a, b : array of int, shape (E,)
-            Superpixels, each unordered pair once.
+            The superpixels of each pair. A pair occurs once, in either order.
         affinity : array, shape (E,)
-            The entry of each pair. Pairs that share their representative pixels add up.
+            The affinity of each pair. Those of pairs with the same representative pixels are added.
 
         Returns
         -------
         scipy.sparse.csr_array, shape (H*W, H*W)
+            A symmetric matrix over the pixels in row-major order (index = y * W + x).
         """
         p, q = self.representative_pixels[a].astype(np.int32), self.representative_pixels[b].astype(np.int32)
         n = self.shape[0] * self.shape[1]
@@ -154,7 +202,16 @@ class Scene:
         return f"<Scene: {width}x{height} pixels>"
 
 
-def _preprocessed(features: np.ndarray, image: np.ndarray) -> np.ndarray:
+def preprocess_given(
+    features: Float[np.ndarray, "H W C"], image: Float[np.ndarray, "H W 3"]
+) -> Float[np.ndarray, "H W 3"]:
+    """Return features that the affinities can compare: three channels as they are, and others preprocessed.
+
+    Raises
+    ------
+    ValueError
+        If three channels do not lie in [0, 1].
+    """
     if features.shape[2] != 3:
         return preprocess(features, image)
     if features.min() < 0 or features.max() > 1:
@@ -165,8 +222,8 @@ def _preprocessed(features: np.ndarray, image: np.ndarray) -> np.ndarray:
     return features
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
-    # A view, so that an array of the caller's own stays writable for the caller.
+def _freeze(array: np.ndarray) -> np.ndarray:
+    """Return a view of an array that cannot be written to. The caller's own array stays writable."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -16,13 +16,15 @@ from softseg.affinity import Affinity, MattingAffinity
 from softseg.affinity.default import AFFINITY
 from softseg.eigen import Eigenpairs, Eigensolver
 from softseg.features import FeatureExtractor, get_extractor
+from softseg.grid import Stencil
 from softseg.images import as_features, as_image, as_labels, shrink
 from softseg.progress import Stages, reporter, tick
 from softseg.result import SoftSegmentation
-from softseg.scene import Scene
+from softseg.scene import Scene, preprocess_given
 from softseg.settings import DEFAULT, Settings
-from softseg.sparsify import constrained, group, initial_clusters, project_to_simplex, relaxed
+from softseg.sparsify import constrained, group, initial_clusters, project_to_simplex
 from softseg.sparsify.layer_count import check_layers
+from softseg.sparsify.relaxed_stage import relaxed_on
 from softseg.upsampling import carried_up
 
 
@@ -132,16 +134,10 @@ def segment(
             grouped = group(initial, scene.features, n_layers, rng)
         with stages.stage("relaxed"):
             if working is photo:
-                published = relaxed(grouped, laplacian, photo, settings.preconditioner)
+                published = relaxed_on(Stencil.of(laplacian), grouped, photo, settings.preconditioner)
                 alphas = project_to_simplex(published).astype(np.float32)
             else:
-                alphas = carried_up(
-                    grouped,
-                    working,
-                    photo,
-                    settings.preconditioner,
-                    progress=lambda *_: tick(),
-                )
+                alphas = carried_up(grouped, working, photo, settings.preconditioner, lambda *_: tick())
     if n_layers != "auto" and alphas.shape[2] < n_layers:
         warnings.warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out", stacklevel=2)
     return SoftSegmentation(
@@ -164,31 +160,31 @@ def _chosen(settings: Settings | None, eigensolver: Any, working_pixels: Any) ->
 def _affinity(affinity: Affinity | str | None) -> Affinity:
     if affinity is None:
         return AFFINITY
-    return (
-        Affinity.parse(affinity)
-        if isinstance(affinity, str)
-        else check_instance("affinity", affinity, Affinity)
-    )
+    if isinstance(affinity, str):
+        return Affinity.parse(affinity)
+    checked: Affinity = check_instance("affinity", affinity, Affinity)
+    return checked
 
 
 def _scene_maker(
     photo: np.ndarray, working: np.ndarray, features: Any, superpixels: Any, n_superpixels: int
 ) -> Callable[[], Scene]:
     """Check features and superpixels now; return what makes the scene later, at working size."""
-    labels = (
-        None
-        if superpixels is None
-        else _resampled(as_labels(superpixels, photo.shape[:2]), working.shape[:2])
-    )
+    labels = None
+    if superpixels is not None:
+        # They are checked against the photo, whose size the caller knows; so are features.
+        labels = _resampled(as_labels(superpixels, photo.shape[:2]), working.shape[:2])
+    check_count("n_superpixels", n_superpixels)
     if features is None or isinstance(features, str):
         features = get_extractor("default" if features is None else features)
     if isinstance(features, FeatureExtractor):
         extractor = features
-        check_count("n_superpixels", n_superpixels)
-        return lambda: Scene(working, extractor.preprocessed(working), labels, n_superpixels)
-    as_features(features, photo.shape[:2])  # against the photo, whose size the caller knows
-    scene = Scene(working, as_features(features, working.shape[:2]), labels, n_superpixels)
-    return lambda: scene
+        return lambda: Scene.of_checked(working, extractor.preprocessed(working), labels, n_superpixels)
+    given = as_features(features, photo.shape[:2])
+    if working is not photo:
+        given = as_features(features, working.shape[:2])
+    channels = preprocess_given(given, working)
+    return lambda: Scene.of_checked(working, channels, labels, n_superpixels)
 
 
 def _resampled(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -7,9 +7,9 @@ from math import erf
 
 import numpy as np
 import pytest
-from tests.affinity.affinity_case import AffinityCase, means, representatives
 
 from softseg import ColorAffinity, Scene
+from softseg.testing import AffinityCase, means, representatives
 
 
 class TestColorAffinity(AffinityCase):

@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from tests.affinity.affinity_case import AffinityCase
 
 from softseg import MattingAffinity, Scene
+from softseg.testing import AffinityCase
 
 
 class TestMattingAffinity(AffinityCase):

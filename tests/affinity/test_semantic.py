@@ -6,9 +6,9 @@ from math import erf
 
 import numpy as np
 import pytest
-from tests.affinity.affinity_case import AffinityCase, means, representatives, touching
 
 from softseg import Scene, SemanticAffinity
+from softseg.testing import AffinityCase, means, representatives, touching
 
 
 class TestSemanticAffinity(AffinityCase):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from softseg import training
@@ -13,6 +15,21 @@ from softseg.cli.train import train_features
 from softseg.training import LITE, PUBLISHED, Folder, TrainingConfig
 
 TINY = replace(LITE, steps=1, batch=1, crop=(32, 64), n_points=16, pretrained=False)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Return a folder of ten photos of two halves, with label maps, in the layout "regions"."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    labels = np.ones((64, 96), np.uint8)
+    labels[:, 48:] = 2
+    rng = np.random.default_rng(11)
+    for k in range(10):
+        pixels = 60 * labels[..., None] + rng.integers(0, 90, (64, 96, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"photo{k}.jpg", quality=95)
+        Image.fromarray(labels).save(folder / f"photo{k}.regions0.png")
+    return folder
 
 
 @pytest.fixture

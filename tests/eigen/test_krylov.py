@@ -34,7 +34,7 @@ def test_finds_the_smallest_and_stops_near_the_goal(
         return (inverse @ block).astype(np.float32)
 
     with ThreadPoolExecutor(2) as pool:
-        vectors, quotients = krylov.smallest_pairs(
+        vectors, quotients = krylov.find_smallest_pairs(
             solved,
             lambda block: (matrix @ block).astype(np.float32),
             N,
@@ -59,7 +59,7 @@ def test_a_space_that_is_exhausted_ends_the_iteration(rng: np.random.Generator) 
     # Fewer unknowns than a block has vectors: one step spans everything.
     spectrum = np.arange(1.0, 11)
     with ThreadPoolExecutor(1) as pool:
-        vectors, quotients = krylov.smallest_pairs(
+        vectors, quotients = krylov.find_smallest_pairs(
             lambda block: block / (spectrum + 1)[:, None].astype(np.float32),
             lambda block: block * spectrum[:, None].astype(np.float32),
             10,

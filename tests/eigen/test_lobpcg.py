@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.eigen.eigensolver_case import EigensolverCase
 
 from softseg import Laplacian
 from softseg.eigen import LOBPCG, LocalInverse, Multigrid
+from softseg.testing import EigensolverCase
 
 
 class TestLOBPCG(EigensolverCase):
@@ -22,11 +22,13 @@ class TestLOBPCG(EigensolverCase):
     def solver(self) -> LOBPCG:
         return LOBPCG()
 
+    def unconverging(self) -> LOBPCG:
+        return LOBPCG(max_iterations=1, tol=1e-12, preconditioner=LocalInverse())  # the default needs none
+
     def test_warns_with_advice_when_it_does_not_converge(self, laplacian: Laplacian) -> None:
         advice = r"\ALOBPCG did not converge: [^\n]*residual[^\n]*; raise max_iterations or tol"
-        solver = LOBPCG(max_iterations=1, tol=1e-12, preconditioner=LocalInverse())  # the default needs none
         with pytest.warns(UserWarning, match=advice):
-            pairs = solver.solve(laplacian, 12)
+            pairs = self.unconverging().solve(laplacian, 12)
         assert not pairs.converged
         assert repr(pairs) == "<Eigenpairs: 12 of 1026 pixels, not converged>"
 
@@ -64,6 +66,9 @@ class TestLOBPCGWithMultigrid(EigensolverCase):
     @pytest.fixture
     def solver(self) -> LOBPCG:
         return LOBPCG(preconditioner=Multigrid())
+
+    def unconverging(self) -> LOBPCG:
+        return LOBPCG(max_iterations=1, tol=1e-12, preconditioner=Multigrid())
 
     def test_compares_by_value(self, solver: LOBPCG) -> None:
         assert solver == LOBPCG(preconditioner=Multigrid()) != LOBPCG()

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from scipy import sparse
-from tests.eigen.preconditioner_case import PreconditionerCase
 
 from softseg import Laplacian, MattingAffinity, Scene
 from softseg.eigen import LocalInverse
-from softseg.eigen.local_inverse import FAR_SHARE, SHIFT
+from softseg.eigen.local_inverse import LOCAL_SHIFT
+from softseg.grid.links import FAR_SHARE
+from softseg.testing import PreconditionerCase
 
 
 class TestLocalInverse(PreconditionerCase):
@@ -24,17 +25,17 @@ class TestLocalInverse(PreconditionerCase):
         self, laplacian: Laplacian, rng: np.random.Generator
     ) -> None:
         local = laplacian.local.toarray()
-        shift = SHIFT * local.diagonal().mean() / len(local)
+        shift = LOCAL_SHIFT * local.diagonal().mean() / len(local)
         wanted = local + np.diag(FAR_SHARE * laplacian.attraction + shift)
-        applied = LocalInverse().prepare(laplacian, rng).precondition(0, wanted)
+        applied = LocalInverse().prepare(laplacian, rng).precondition(wanted)
         # Single precision; the condition number is about a thousand.
         np.testing.assert_allclose(applied, np.eye(len(local)), atol=2e-3)
 
     def test_is_positive_definite(self, laplacian: Laplacian, rng: np.random.Generator) -> None:
-        inverse = LocalInverse().prepare(laplacian, rng).precondition(0, np.eye(1302)).astype(np.float64)
+        inverse = LocalInverse().prepare(laplacian, rng).precondition(np.eye(1302)).astype(np.float64)
         assert np.linalg.eigvalsh((inverse + inverse.T) / 2).min() > 0
 
-    def test_is_positive_definite_even_where_neighbours_repel_strongly(
+    def test_is_positive_definite_even_where_neighbors_repel_strongly(
         self, make_scene: Callable[..., Scene], rng: np.random.Generator
     ) -> None:
         matting = MattingAffinity().laplacian(make_scene(31, 42))
@@ -43,7 +44,7 @@ class TestLocalInverse(PreconditionerCase):
         )
         laplacian = Laplacian(matting.matrix + repelled, (31, 42))
         assert np.linalg.eigvalsh(laplacian.local.toarray()).min() < -0.5
-        inverse = LocalInverse().prepare(laplacian, rng).precondition(0, np.eye(1302)).astype(np.float64)
+        inverse = LocalInverse().prepare(laplacian, rng).precondition(np.eye(1302)).astype(np.float64)
         assert np.linalg.eigvalsh((inverse + inverse.T) / 2).min() > 0
 
     def test_is_a_value(self) -> None:

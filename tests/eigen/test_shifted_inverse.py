@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from scipy import sparse
-from tests.eigen.preconditioner_case import PreconditionerCase
 
 from softseg import ColorAffinity, Laplacian, MattingAffinity, Scene, SemanticAffinity
 from softseg.eigen import LOBPCG, LocalInverse, ShiftedInverse, shifted_inverse
 from softseg.eigen.shifted_inverse import SHIFT
+from softseg.testing import PreconditionerCase
 
 
 class TestShiftedInverse(PreconditionerCase):
@@ -25,7 +25,7 @@ class TestShiftedInverse(PreconditionerCase):
     ) -> None:
         shift = SHIFT * laplacian.local.diagonal().mean() / 1302
         shifted = laplacian.matrix.toarray() + shift * np.eye(1302)
-        applied = ShiftedInverse().prepare(laplacian, rng).precondition(0, shifted)
+        applied = ShiftedInverse().prepare(laplacian, rng).precondition(shifted)
         # Single precision; the condition number is some hundreds.
         np.testing.assert_allclose(applied, np.eye(1302), atol=1e-3)
 
@@ -75,7 +75,7 @@ class TestShiftedInverse(PreconditionerCase):
         monkeypatch.setattr(shifted_inverse, "MOST_KEPT", np.count_nonzero(laplacian.far_linked) - 1)
         right = rng.normal(size=(1302, 2))
         chosen, local = (kind.prepare(laplacian, rng) for kind in (ShiftedInverse(), LocalInverse()))
-        np.testing.assert_array_equal(chosen.precondition(0, right), local.precondition(0, right))
+        np.testing.assert_array_equal(chosen.precondition(right), local.precondition(right))
 
     def test_is_a_value(self) -> None:
         assert ShiftedInverse() == ShiftedInverse()

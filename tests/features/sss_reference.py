@@ -1,4 +1,4 @@
-"""The paper's network computed directly in NumPy, from TensorFlow variables, as METHOD and names have it.
+"""The paper's network computed directly in NumPy, from TensorFlow variables, as docs/method.md has it.
 
 Independent of the package: no torch, other loops, TensorFlow's memory layout (height, width, channels).
 """

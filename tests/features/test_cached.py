@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from tests.features.extractor_case import ExtractorCase
 
 import softseg
 from softseg.features import FeatureExtractor, LowLevelFeatures, preprocess
 from softseg.features.cached import CachedFeatures
+from softseg.testing import ExtractorCase
 
 CALLS: list[str] = []
 

@@ -9,19 +9,19 @@ import urllib.error
 import numpy as np
 import pytest
 import torch
-from tests.features.extractor_case import ExtractorCase
 from torch import nn
 
 from softseg.features import deeplabv3, get
 from softseg.features.deeplabv3 import DeepLabV3Features
+from softseg.testing import ExtractorCase
 
 
 @pytest.fixture(autouse=True)
 def small_photos(monkeypatch):
     monkeypatch.setattr(deeplabv3, "_SIDE", 80)
-    deeplabv3._network.cache_clear()
+    deeplabv3._load_network.cache_clear()
     yield
-    deeplabv3._network.cache_clear()
+    deeplabv3._load_network.cache_clear()
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tests.features.extractor_case import ExtractorCase
 
 from softseg.features import _inference, dinov2, get
 from softseg.features.dinov2 import DINOv2Features
+from softseg.testing import ExtractorCase
 
 transformers = pytest.importorskip("transformers")
 
@@ -33,7 +33,7 @@ def small_photos(monkeypatch):
 
 class TestDINOv2Features(ExtractorCase):
     # Tokens know where they are, and with random weights little else.
-    test_one_colour_gives_one_vector = None
+    test_one_color_gives_one_vector = None
     test_rows_and_columns_are_told_apart = None
 
     @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from softseg.features import _inference
-from softseg.features._inference import as_batch, as_features, checked_device, described
+from softseg.features._inference import as_batch, as_features, describe_within_memory, find_device
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ ERRORS = [
 def test_tiles_say_what_the_whole_says(rng, error, shape):
     image = rng.random((*shape, 3))
     with pytest.warns(UserWarning, match=r"^features: out of memory; computed in tiles of 32 pixels"):
-        tiled = described(Memory(shape[0] * shape[1] - 1, error), image)
+        tiled = describe_within_memory(Memory(shape[0] * shape[1] - 1, error), image)
     assert tiled.dtype == np.float32
     # A description pixel by pixel: blending equal values changes their last bit at most.
     np.testing.assert_allclose(tiled, Memory(10**6)(image), atol=1e-6)
@@ -50,7 +50,7 @@ def test_tiles_say_what_the_whole_says(rng, error, shape):
 
 def test_no_tiles_where_memory_suffices(rng):
     memory = Memory(10**6)
-    described(memory, rng.random((70, 80, 3)))
+    describe_within_memory(memory, rng.random((70, 80, 3)))
     assert memory.sizes == [(70, 80)]
 
 
@@ -60,7 +60,7 @@ def test_smaller_tiles_follow(rng):
         pytest.warns(UserWarning, match="tiles of 32 pixels"),
         pytest.warns(UserWarning, match="tiles of 16 pixels"),
     ):
-        tiled = described(memory, image)
+        tiled = describe_within_memory(memory, image)
     assert set(memory.sizes) == {(40, 50), (32, 32), (16, 16)}
     np.testing.assert_allclose(tiled[..., :3], image, atol=1e-6)
 
@@ -75,7 +75,7 @@ def test_seams_are_blended():
         return np.full((*image.shape[:2], 1), float(next(count)), np.float32)
 
     with pytest.warns(UserWarning, match="tiles of 32"):
-        line = described(describe, np.zeros((10, 58, 3)))[5, :, 0]
+        line = describe_within_memory(describe, np.zeros((10, 58, 3)))[5, :, 0]
     assert line[0] == 0
     assert line[-1] == 1
     assert (np.diff(line) >= 0).all()
@@ -87,18 +87,18 @@ def test_when_not_even_tiles_fit():
         pytest.warns(UserWarning, match="tiles of"),
         pytest.raises(MemoryError, match=r"^features: out of memory, even in tiles"),
     ):
-        described(Memory(10), np.zeros((40, 50, 3)))
+        describe_within_memory(Memory(10), np.zeros((40, 50, 3)))
 
 
 def test_other_errors_are_not_taken_for_it():
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        described(Memory(0, RuntimeError("shapes do not match")), np.zeros((40, 50, 3)))
+        describe_within_memory(Memory(0, RuntimeError("shapes do not match")), np.zeros((40, 50, 3)))
 
 
 @pytest.mark.parametrize("name", ["gpu0", "cuda:99", "cpu:x"])
 def test_unknown_devices_are_refused_in_one_line(name):
     with pytest.raises(ValueError, match=f"^device: expected one that torch can use here, got '{name}'") as e:
-        checked_device(name)
+        find_device(name)
     assert "\n" not in str(e.value)
 
 

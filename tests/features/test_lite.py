@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from skimage.data import astronaut
-from tests.features.extractor_case import ExtractorCase
 
 from softseg.features import LiteFeatures, LowLevelFeatures, get
 from softseg.features._lite_network import LiteNetwork
 from softseg.features._weights import load_weights, save_weights
 from softseg.features.lite import BUNDLED, working_size
+from softseg.testing import ExtractorCase
 from softseg.training import photo_auc
 
 

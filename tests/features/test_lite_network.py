@@ -46,9 +46,22 @@ def test_batch_normalization_is_folded_in(published):
     expected = functional.batch_norm(x, *parts, eps=1e-3)
     found = functional.conv2d(
         functional.pad(photo, (0, 1, 0, 1), mode="replicate"),
-        network.encoder.stem.weight,
+        network.encoder.stem.weight * network.encoder.stem.gain,
         network.encoder.stem.bias,
         stride=2,
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)  # float32 sums in another order
+
+
+def test_the_gains_of_batch_normalization_are_not_learned(published):
+    network = LiteNetwork()
+    network.load_imagenet(published[0])
+    assert torch.equal(network.encoder.stem.weight, published[1]["_conv_stem.weight"])
+    assert not any(name.endswith("gain") for name, _ in network.named_parameters())
+    found = network.encoder.stem(torch.ones(1, 3, 3, 3)).flatten()
+    expected = (
+        network.encoder.stem.weight.sum((1, 2, 3)) * network.encoder.stem.gain.flatten()
+        + network.encoder.stem.bias
     )
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)  # float32 sums in another order
 

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 from skimage.color import rgb2lab
-from tests.features.extractor_case import ExtractorCase
 
 from softseg.features import LowLevelFeatures, preprocess
-from softseg.features.low_level import _decays, _passage
+from softseg.features.low_level import _compute_decays, _compute_passage
+from softseg.testing import ExtractorCase
 
 Y, X = np.mgrid[:40, :57]
 BOUNDARIES = {
@@ -112,8 +112,8 @@ def test_fits_the_clip_of_preprocessing():
 
 def test_passage_is_one_without_a_difference_and_zero_from_the_barrier_on():
     difference = np.array([0.0, 5.0, 10.0, 11.0]).reshape(1, 1, 4) * np.array([0.6, 0.8, 0.0])[:, None, None]
-    np.testing.assert_allclose(_passage(difference, 10.0, 2), [[1, 0.25, 0, 0]])
-    assert _passage(np.zeros((3, 1, 1)), 0.0, 2) == 1
+    np.testing.assert_allclose(_compute_passage(difference, 10.0, 2), [[1, 0.25, 0, 0]])
+    assert _compute_passage(np.zeros((3, 1, 1)), 0.0, 2) == 1
 
 
 def test_decays_spread_an_impulse_by_sigma():
@@ -122,7 +122,7 @@ def test_decays_spread_an_impulse_by_sigma():
 
     row = np.zeros((1, 1, 801))
     row[0, 0, 400] = 1
-    diffuse(row, np.ones((1, 801)), np.zeros((1, 801)), _decays(20.0))
+    diffuse(row, np.ones((1, 801)), np.zeros((1, 801)), _compute_decays(20.0))
     x = np.arange(801) - 400
     assert row.sum() == pytest.approx(1, abs=1e-3)
     # exp(-sqrt(2) / s) has variance s^2 up to 1 / (6 s) or so of itself: s is as small as 4 in the last pass.

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from skimage.transform import resize
-from tests.features.extractor_case import ExtractorCase
 from torch import nn
 
 from softseg.features import _inference, guided_filter
 from softseg.features.module import ModuleFeatures, at_full_size, size_in_cells
+from softseg.testing import ExtractorCase
 
 HALF = (0.5, 0.5, 0.5)
 

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 import pytest
+from tests.features.filter_reference import (
+    BAD_ARRAYS,
+    GOOD,
+    IMAGE,
+    assert_named_in_one_line,
+    direct_guided_filter,
+    photo,
+)
 
-from softseg.features import affine_coefficients, guided_filter, preprocess
-
-
-def direct_guided_filter(features, guide, size=10, epsilon=0.01):
-    """He, Sun, Tang eq. 19-21, one window after another; returns the filtered channels and mean a and b."""
-    height, width, channels = features.shape
-    before, after = (size - 1) // 2, size // 2
-
-    def window(y, x, back, ahead):
-        rows = np.clip(np.arange(y - back, y + ahead + 1), 0, height - 1)
-        columns = np.clip(np.arange(x - back, x + ahead + 1), 0, width - 1)
-        return np.ix_(rows, columns)
-
-    a, b = np.empty((height, width, channels, 3)), np.empty((height, width, channels))
-    for y in range(height):
-        for x in range(width):
-            here = window(y, x, before, after)
-            colours, values = guide[here].reshape(-1, 3), features[here].reshape(-1, channels)
-            mean_colour, mean_value = colours.mean(0), values.mean(0)
-            covariance = (colours - mean_colour).T @ (colours - mean_colour) / size**2
-            cross = (colours - mean_colour).T @ (values - mean_value) / size**2
-            a[y, x] = np.linalg.solve(covariance + epsilon * np.eye(3), cross).T
-            b[y, x] = mean_value - a[y, x] @ mean_colour
-    mean_a, mean_b = np.empty_like(a), np.empty_like(b)
-    for y in range(height):
-        for x in range(width):
-            containing = window(y, x, after, before)  # the windows that contain the pixel: the mirrored reach
-            mean_a[y, x] = a[containing].mean((0, 1))
-            mean_b[y, x] = b[containing].mean((0, 1))
-    return np.einsum("hwci,hwi->hwc", mean_a, guide) + mean_b, mean_a, mean_b
+from softseg.features import preprocess
 
 
 def direct_preprocess(features, image, n_components=3):
@@ -48,81 +25,10 @@ def direct_preprocess(features, image, n_components=3):
     return projected.reshape(*filtered.shape[:2], -1)
 
 
-def photo(rng, height, width):
-    """Return a photo with flat parts, an edge, texture and pure black."""
-    y, x = np.mgrid[:height, :width]
-    image = np.stack([x / width, y / height, (x > y) * 0.7], -1) + rng.normal(0, 0.03, (height, width, 3))
-    image[: height // 3, : width // 3] = 0
-    return np.clip(image, 0, 1)
-
-
 def up_to_sign(channels, reference):
     """Flip those channels of the reference (in [0, 1]) that run the other way."""
     correlation = ((channels - channels.mean((0, 1))) * (reference - reference.mean((0, 1)))).sum((0, 1))
     return np.where(correlation < 0, 1 - reference, reference)
-
-
-SHAPES = [(23, 31), (31, 23), (10, 10), (3, 3), (4, 40), (1, 6)]
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("size", [10, 3, 1])
-def test_guided_filter_equals_the_direct_computation(rng, shape, size):
-    guide, features = photo(rng, *shape), rng.normal(0, 2, (*shape, 5))
-    expected, _, _ = direct_guided_filter(features, guide, size)
-    # float32 features and results of size up to 8: 8 * 2^-24 each, hardly amplified at epsilon 0.01.
-    np.testing.assert_allclose(guided_filter(features, guide, size=size), expected, atol=5e-6)
-
-
-@pytest.mark.parametrize("epsilon", [1e-6, 0.01, 1.0])
-def test_coefficients_equal_the_direct_computation(rng, epsilon):
-    guide, values = photo(rng, 23, 31), rng.random((23, 31, 2))
-    _, expected_a, expected_b = direct_guided_filter(values, guide, 10, epsilon)
-    a, b = affine_coefficients(values, guide, epsilon=epsilon)
-    # float64, with covariances as differences of means: 1e-16 / epsilon.
-    np.testing.assert_allclose(a, expected_a, atol=1e-8)
-    np.testing.assert_allclose(b, expected_b, atol=1e-8)
-
-
-@pytest.mark.parametrize("size", [10, 5])
-def test_coefficients_applied_are_the_filter(rng, size):
-    guide, values = photo(rng, 19, 26), rng.random((19, 26, 4))
-    a, b = affine_coefficients(values, guide, size=size)
-    applied = np.einsum("hwci,hwi->hwc", a, guide) + b
-    np.testing.assert_allclose(guided_filter(values, guide, size=size), applied, atol=1e-6)  # float32 values
-
-
-def test_grey_guide(rng):
-    # Three equal channels: the covariance has rank one and only epsilon makes it invertible.
-    guide = np.repeat(photo(rng, 23, 31)[..., :1], 3, axis=2)
-    features = rng.normal(size=(23, 31, 2))
-    expected, _, _ = direct_guided_filter(features, guide)
-    np.testing.assert_allclose(guided_filter(features, guide), expected, atol=5e-6)
-
-
-@pytest.mark.parametrize("size", [9, 10])
-def test_the_filter_does_not_move_things(rng, size):
-    # Away from the edges, mirroring the photo mirrors the result, even for windows without a centre.
-    guide, features = photo(rng, 40, 50), rng.normal(size=(40, 50, 1))
-    filtered = guided_filter(features, guide, size=size)
-    mirrored = guided_filter(features[::-1, ::-1], guide[::-1, ::-1], size=size)[::-1, ::-1]
-    np.testing.assert_allclose(mirrored[10:-10, 10:-10], filtered[10:-10, 10:-10], atol=5e-6)
-
-
-def test_a_flat_guide_averages_over_the_neighbourhood():
-    features = np.zeros((41, 41, 1))
-    features[20, 20] = 100.0
-    filtered = guided_filter(features, np.full((41, 41, 3), 0.3), size=10)[..., 0]
-    triangle = np.maximum(10 - np.abs(np.arange(41) - 20), 0) / 100
-    np.testing.assert_allclose(filtered, 100 * np.outer(triangle, triangle), atol=1e-5)
-
-
-def test_no_drift_along_a_line(rng):
-    # The running sums start over in each call, so a far part of a long image must equal that part alone.
-    guide, features = rng.random((12, 3000, 3)), rng.normal(size=(12, 3000, 1))
-    whole = guided_filter(features, guide)
-    part = guided_filter(features[:, -100:], guide[:, -100:])
-    np.testing.assert_allclose(whole[:, -70:], part[:, -70:], atol=1e-6)
 
 
 @pytest.mark.parametrize(("channels", "shape"), [(5, (23, 31)), (40, (31, 23)), (3, (17, 29))])
@@ -215,43 +121,11 @@ def test_layout_and_arguments_are_left_alone(rng):
     np.testing.assert_array_equal(image, copies[1])
 
 
-GOOD = np.zeros((6, 9, 4))
-IMAGE = np.zeros((6, 9, 3))
-BAD_VALUES = GOOD.copy()
-BAD_VALUES[3, 4, 2] = np.nan
-BAD_IMAGE = IMAGE.copy()
-BAD_IMAGE[0, 0, 0] = np.inf
-
-
-@pytest.mark.parametrize("function", [preprocess, guided_filter, affine_coefficients])
-@pytest.mark.parametrize(
-    ("features", "image", "message"),
-    [
-        (GOOD[..., 0], IMAGE, r"expected shape \(6, 9, C\), got \(6, 9\)"),
-        (GOOD[:, :, :0], IMAGE, r"expected shape \(6, 9, C\), got \(6, 9, 0\)"),
-        (GOOD.transpose(1, 0, 2), IMAGE, r"expected shape \(6, 9, C\), got \(9, 6, 4\)"),
-        (BAD_VALUES, IMAGE, "expected finite values, got NaN or infinity"),
-        (GOOD * 1j, IMAGE, "expected real numbers, got complex128"),
-        (GOOD.astype(str), IMAGE, "expected real numbers, got <U32"),
-        (GOOD, IMAGE[..., 0], r"expected shape \(H, W, 3\), got \(6, 9\)"),
-        (GOOD, IMAGE[..., :2], r"expected shape \(H, W, 3\), got \(6, 9, 2\)"),
-        (GOOD, BAD_IMAGE, "expected finite values, got NaN or infinity"),
-        (GOOD, IMAGE + 255, r"expected RGB in \[0, 1\], got values from 255.0 to 255.0"),
-        (GOOD, IMAGE.astype(np.uint8), r"expected floating point RGB in \[0, 1\], got uint8"),
-    ],
-)
-def test_bad_arrays_are_named_in_one_line(function, features, image, message):
-    with pytest.raises(ValueError, match=message) as error:
-        function(features, image)
-    channels_name, image_name = list(inspect.signature(function).parameters)[:2]
-    assert str(error.value).startswith((f"{channels_name}: ", f"{image_name}: "))
-    assert "\n" not in str(error.value)
+@pytest.mark.parametrize(("features", "image", "message"), BAD_ARRAYS)
+def test_bad_arrays_are_named_in_one_line(features, image, message):
+    assert_named_in_one_line(preprocess, features, image, message)
 
 
 def test_bad_numbers():
     with pytest.raises(ValueError, match="n_components"):
         preprocess(GOOD, IMAGE, n_components=0)
-    with pytest.raises(ValueError, match="size"):
-        guided_filter(GOOD, IMAGE, size=0)
-    with pytest.raises(ValueError, match="epsilon"):
-        affine_coefficients(GOOD, IMAGE, epsilon=0.0)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from tests.features import sss_reference as reference
-from tests.features.extractor_case import ExtractorCase
 
 from softseg.features import _inference, get
 from softseg.features._sss_network import SSSNetwork
 from softseg.features._weights import save_weights
-from softseg.features.convert import _in_torch_order, variable_names
+from softseg.features.convert import _reorder_for_torch, variable_names
 from softseg.features.sss import SSSFeatures
+from softseg.testing import ExtractorCase
 
 WIDTH = 3
 
@@ -31,7 +31,7 @@ def checkpoint(variables, tmp_path_factory):
     network = SSSNetwork(WIDTH)
     state = network.state_dict()
     for key, name in variable_names(network).items():
-        state[key] = torch.from_numpy(_in_torch_order(variables[name]))
+        state[key] = torch.from_numpy(_reorder_for_torch(variables[name]))
     path = tmp_path_factory.mktemp("weights") / "sss.safetensors"
     save_weights(path, state, "sss")
     return path
@@ -40,7 +40,7 @@ def checkpoint(variables, tmp_path_factory):
 class TestSSSFeatures(ExtractorCase):
     # As published, the network pads with zeros and sees the borders from afar; random weights, moreover, do
     # not care for what is in the photo.
-    test_one_colour_gives_one_vector = None
+    test_one_color_gives_one_vector = None
     test_rows_and_columns_are_told_apart = None
 
     @pytest.fixture

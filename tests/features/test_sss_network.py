@@ -14,10 +14,10 @@ from softseg.features._sss_network import (
     SameConv2d,
     SSSNetwork,
     max_pool,
-    reflected,
-    resized,
+    reflect,
+    resize_as_tensorflow,
 )
-from softseg.features.convert import _in_torch_order, variable_names
+from softseg.features.convert import _reorder_for_torch, variable_names
 
 WIDTH = 3
 
@@ -40,7 +40,7 @@ def network(variables):
     network = SSSNetwork(WIDTH)
     state = network.state_dict()
     for key, name in variable_names(network).items():
-        state[key] = torch.from_numpy(_in_torch_order(variables[name]))
+        state[key] = torch.from_numpy(_reorder_for_torch(variables[name]))
     network.load_state_dict(state)
     return network.eval()
 
@@ -76,14 +76,14 @@ def test_input_is_bgr_less_the_means(rng):
 def test_padding_mirrors_fifty_pixels(rng, shape):
     image = rng.random((*shape, 2))
     rows, columns = (reference.mirrored(n, 50) for n in shape)
-    result = channels_last(reflected(channels_first(image), PADDING))
+    result = channels_last(reflect(channels_first(image), PADDING))
     assert result.shape == (shape[0] + 100, shape[1] + 100, 2)
     np.testing.assert_array_equal(result, image.astype(np.float32)[rows][:, columns])
 
 
 def test_padding_does_not_repeat_the_border():
     ramp = torch.arange(60.0).reshape(1, 1, 1, 60).repeat(1, 1, 60, 1)
-    line = reflected(ramp, PADDING)[0, 0, 0]
+    line = reflect(ramp, PADDING)[0, 0, 0]
     assert line[48:53].tolist() == [2, 1, 0, 1, 2]
     assert line[[0, 50 + 59 + 50]].tolist() == [50, 9]
 
@@ -123,19 +123,19 @@ def test_same_padding_of_the_pool(rng, shape):
 @pytest.mark.parametrize("size", [(13, 14), (32, 47)])
 def test_resize_equals_the_direct_computation(rng, shape, size):
     image = rng.normal(size=(*shape, 3))
-    result = channels_last(resized(channels_first(image), size, range(size[0]), range(size[1])))
+    result = channels_last(resize_as_tensorflow(channels_first(image), size, range(size[0]), range(size[1])))
     np.testing.assert_allclose(result, reference.resized_tf1(image, *size), atol=1e-5)
 
 
 def test_resize_starts_at_the_first_pixel_and_stays_at_the_last():
     line = torch.tensor([0.0, 1.0]).reshape(1, 1, 1, 2)
-    assert resized(line, (1, 4), range(1), range(4)).flatten().tolist() == [0, 0.5, 1, 1]
+    assert resize_as_tensorflow(line, (1, 4), range(1), range(4)).flatten().tolist() == [0, 0.5, 1, 1]
 
 
 def test_a_part_of_the_resized_map_is_that_part(rng):
     image = channels_first(rng.normal(size=(5, 6, 3)))
-    whole = resized(image, (31, 44), range(31), range(44))
-    part = resized(image, (31, 44), range(7, 22), range(10, 40))
+    whole = resize_as_tensorflow(image, (31, 44), range(31), range(44))
+    part = resize_as_tensorflow(image, (31, 44), range(7, 22), range(10, 40))
     assert torch.equal(part, whole[:, :, 7:22, 10:40])
 
 

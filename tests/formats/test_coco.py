@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
-from tests.formats.format_case import FormatCase, Make, with_alphas
+from tests.results import Make
 
 from softseg.layers import save
 from softseg.result import SoftSegmentation
+from softseg.testing import FormatCase, with_alphas
 
 
 def decoded(counts: str, height: int, width: int) -> np.ndarray:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage import io
-from tests.formats.format_case import FormatCase, Make, names
+from tests.results import Make
 
 from softseg.layers import save
-from softseg.layers.sheet import PALETTE
+from softseg.layers.arrangement import PALETTE
 from softseg.result import SoftSegmentation
+from softseg.testing import FormatCase
+from softseg.testing.format import names
 
 
 class TestLabelMap(FormatCase):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.formats.format_case import FormatCase, Make, names
+from scipy import sparse
+from tests.results import Make
 
 from softseg import Affinity, ColorAffinity, MattingAffinity, Scene
+from softseg.affinity import AFFINITIES, register
 from softseg.affinity.default import AFFINITY
 from softseg.eigen import Eigenpairs
 from softseg.layers import load, save
 from softseg.result import SoftSegmentation
+from softseg.testing import FormatCase
+from softseg.testing.format import names
 
 NO_ARCHIVE = r"\Apath: expected an archive that softseg saved, got .*\.npz: .+\Z"
 DOCUMENTED = {
@@ -88,7 +92,27 @@ def test_photos_are_exact_and_short(
     np.testing.assert_array_equal(loaded.scene.image, scene.image)
 
 
-@pytest.mark.parametrize("affinity", [AFFINITY, MattingAffinity()])
+@dataclass(frozen=True)
+class OwnAffinity(Affinity):
+    """Links every pixel with itself, so to no other."""
+
+    weight: float = 1.0
+
+    def matrix(self, scene: Scene) -> sparse.csr_array:
+        return sparse.csr_array(self.weight * sparse.eye_array(scene.shape[0] * scene.shape[1]))
+
+
+@pytest.mark.parametrize(
+    "affinity",
+    [
+        AFFINITY,
+        MattingAffinity(),
+        MattingAffinity(epsilon=1e-3),
+        ColorAffinity(radius=0.3),
+        AFFINITY + ColorAffinity(),
+        -0.5 * ColorAffinity(radius=0.3),
+    ],
+)
 def test_softsegs_own_affinities_come_back(
     tmp_path: Path, result: SoftSegmentation, affinity: Affinity
 ) -> None:
@@ -96,7 +120,29 @@ def test_softsegs_own_affinities_come_back(
     assert load(tmp_path / "out.npz").affinity == affinity
 
 
-@pytest.mark.parametrize("affinity", [MattingAffinity(epsilon=1e-3), AFFINITY + ColorAffinity(), None])
+def test_a_registered_affinity_comes_back(
+    tmp_path: Path, result: SoftSegmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    affinity = MattingAffinity() + 0.1 * OwnAffinity(weight=2.5)
+    save(tmp_path / "out.npz", replace(result, affinity=affinity))
+    assert load(tmp_path / "out.npz").affinity is None
+    monkeypatch.setattr(AFFINITIES, "_known", dict(AFFINITIES._known))
+    register("OwnAffinity", OwnAffinity)
+    loaded = load(tmp_path / "out.npz")
+    assert loaded.affinity == affinity
+    assert abs(loaded.laplacian.matrix - affinity.laplacian(result.scene).matrix).max() == 0
+
+
+def test_a_registered_affinity_that_cannot_be_imported_is_not_known(
+    tmp_path: Path, result: SoftSegmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "out.npz", replace(result, affinity=OwnAffinity()))
+    monkeypatch.setattr(AFFINITIES, "_known", dict(AFFINITIES._known))
+    register("OwnAffinity", "there_is_no_such_package:OwnAffinity")
+    assert load(tmp_path / "out.npz").affinity is None
+
+
+@pytest.mark.parametrize("affinity", [OwnAffinity(), MattingAffinity() + 0.1 * OwnAffinity(), None])
 def test_others_are_for_the_caller_to_give(
     tmp_path: Path, result: SoftSegmentation, affinity: Affinity | None
 ) -> None:

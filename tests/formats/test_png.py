@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage import io
-from tests.formats.format_case import Make, full_disk, names
+from tests.results import Make
 
 from softseg.layers import save
 from softseg.result import SoftSegmentation
+from softseg.testing import full_disk
+from softseg.testing.format import names
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 from psd_tools import PSDImage
 from psd_tools.constants import BlendMode
-from tests.formats.format_case import FormatCase, Make, names, with_alphas
+from tests.results import Make
 
 from softseg.formats.rounding import rounded_opacities
 from softseg.layers import save
 from softseg.result import SoftSegmentation
+from softseg.testing import FormatCase, with_alphas
+from softseg.testing.format import names
 
 
 def composited(document: PSDImage) -> np.ndarray:

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.formats.format_case import Make, names
+from tests.results import Make
 
-from softseg.formats.registry import FORMATS
+from softseg.formats import FORMATS, Format, format_of, register
 from softseg.layers import save
+from softseg.result import SoftSegmentation
+from softseg.testing.format import names
 
 
 @pytest.mark.parametrize("name", ["layers.tif", "layers.npz.gz", "v0.1"])
@@ -27,6 +29,60 @@ def test_known_options_are_named(tmp_path: Path, make_segmentation: Make) -> Non
         save(tmp_path / "out.PSD", result, blnd="normal")
     with pytest.raises(TypeError, match=r"\Ablend: no option of \.npz, which has none\Z"):
         save(tmp_path / "out.npz", result, blend="normal")
+
+
+class TestFormatsOfOthers:
+    @pytest.fixture(autouse=True)
+    def spare_registry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(FORMATS, "_known", dict(FORMATS._known))
+
+    def test_are_written_by_their_suffix(self, tmp_path: Path, make_segmentation: Make) -> None:
+        def save_text(path: Path, result: SoftSegmentation, unit: str = "layers") -> None:
+            path.write_text(f"{result.alphas.shape[2]} {unit}")
+
+        register(".ora", Format("layers for Krita", save_text))
+        result = make_segmentation(5, 8, 2)
+        save(tmp_path / "one.ora", result)
+        result.save(tmp_path / "two.ORA", unit="pieces")
+        assert (tmp_path / "one.ora").read_text() == "2 layers"
+        assert (tmp_path / "two.ORA").read_text() == "2 pieces"
+        with pytest.raises(TypeError, match=r"\Aunti: no option of \.ora, which has unit\Z"):
+            save(tmp_path / "three.ora", result, unti="layers")
+        assert names(tmp_path) == ["one.ora", "two.ORA"]
+
+    def test_a_writer_that_takes_any_option_gets_it(self, tmp_path: Path, make_segmentation: Make) -> None:
+        given = {}
+
+        def keep(path: Path, result: SoftSegmentation, **options: object) -> None:
+            given.update(options)
+
+        register(".ora", Format("nothing", keep))
+        save(tmp_path / "out.ora", make_segmentation(5, 8, 2), zoom=3)
+        assert given == {"zoom": 3}
+
+    def test_a_writer_by_name_is_imported_when_a_file_is_written(
+        self, tmp_path: Path, make_segmentation: Make
+    ) -> None:
+        register(".ora", Format("nothing", "there_is_no_such_package:save"))
+        found = format_of("out.ora")
+        assert found is not None
+        assert found.meaning == "nothing"
+        with pytest.raises(ModuleNotFoundError):
+            save(tmp_path / "out.ora", make_segmentation(5, 8, 2))
+
+    @pytest.mark.parametrize("suffix", ["ora", "", ".", ".ORA", ".tar.gz", ".o/ra", ".o ra"])
+    def test_suffixes_that_no_file_ends_in(self, suffix: str) -> None:
+        with pytest.raises(ValueError, match=r"\Asuffix: expected a dot and lower-case letters, such as"):
+            register(suffix, Format("nothing", print))
+        assert suffix not in FORMATS
+
+    def test_taken_suffixes(self) -> None:
+        with pytest.raises(ValueError, match=r"\Aname: expected one that is not taken, got '\.psd'\Z"):
+            register(".psd", Format("nothing", print))
+
+    def test_a_writer_of_another_form(self) -> None:
+        with pytest.raises(ValueError, match=r"\Afactory: expected 'package.module:name', got 'save_ora'\Z"):
+            Format("layers for Krita", "save_ora")
 
 
 def test_the_methods_save_and_load(tmp_path: Path, make_segmentation: Make) -> None:

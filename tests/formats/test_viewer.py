@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage.io import imread
-from tests.formats.format_case import FormatCase, Make, with_alphas
+from tests.results import Make
 
 from softseg.formats import viewer
 from softseg.images import shrink
-from softseg.layers.sheet import PALETTE
+from softseg.layers.arrangement import PALETTE
 from softseg.result import SoftSegmentation
+from softseg.testing import FormatCase, with_alphas
 
 BLUE = np.array([0x3B, 0x76, 0xD0])  # one of the page's tints
 
@@ -138,7 +139,7 @@ def test_colors_of_a_shrunk_layer_are_those_of_where_it_is(monkeypatch: pytest.M
     alpha, colors = np.ones((40, 40)), np.full((40, 40, 3), 0.75)
     alpha[:, ::2], colors[:, ::2] = 0, 0
     monkeypatch.setattr(viewer, "MOST_PIXELS", 400)
-    small_alpha, small_colors = viewer._at_page_size(alpha, colors)
+    small_alpha, small_colors = viewer._shrink_to_page(alpha, colors)
     assert small_alpha.shape == (20, 20)
     np.testing.assert_allclose(small_alpha, 0.5, rtol=0, atol=1e-6)
     np.testing.assert_allclose(small_colors, 0.75, rtol=0, atol=1e-3)  # not the mean, 3/8
@@ -148,7 +149,7 @@ def test_outlines_go_round_where_a_layer_is_the_largest() -> None:
     y, x = np.mgrid[:60, :80]
     lead = np.clip(0.5 + (15 - np.hypot(y - 30, x - 40)) / 10, 0, 1)
     others = (1 - lead[..., None]) * (0.6, 0.4)
-    disk, rest, covered = viewer._outlines(np.dstack([lead, others]))
+    disk, rest, covered = viewer._trace_outlines(np.dstack([lead, others]))
     corners = np.array([point.split() for point in disk[1:-1].split("L")], dtype=float)
     # Where lead = 0.6 (1 - lead), which is 16.25 pixels from the middle of that pixel.
     np.testing.assert_allclose(np.hypot(*(corners - (40.5, 30.5)).T), 16.25, rtol=0, atol=0.4)

@@ -9,11 +9,11 @@ from itertools import permutations
 import numpy as np
 import pytest
 from skimage.color import rgb2lab
-from tests.formats.format_case import with_alphas
 
 from softseg.layers import back_to_front
-from softseg.layers.arrangement import PALETTE
+from softseg.layers.arrangement import PALETTE, distinct_colors
 from softseg.result import SoftSegmentation
+from softseg.testing import with_alphas
 
 Make = Callable[[int, int, int], SoftSegmentation]
 
@@ -50,6 +50,11 @@ def test_colors_can_be_told_apart_by_any_eye(eye: str) -> None:
     # In CIELAB a just noticeable difference is about 2.3; mixed and apart on the page it takes several.
     assert distance[:5, :5].min() > 24
     assert distance.min() > 18
+
+
+def test_colors_repeat_after_the_last_one() -> None:
+    np.testing.assert_array_equal(distinct_colors(3), PALETTE[:3])
+    np.testing.assert_array_equal(distinct_colors(23), np.concatenate([PALETTE, PALETTE, PALETTE[:3]]))
 
 
 def layered(make_segmentation: Make, owner: np.ndarray) -> SoftSegmentation:
@@ -117,8 +122,8 @@ class TestDescription:
 
     def test_soft_layers(self, make_segmentation: Make) -> None:
         result = with_alphas(make_segmentation(6, 8, 2), np.broadcast_to([0.75, 0.25], (6, 8, 2)))
-        grey = result.recolored(np.full((6, 8, 2, 3), 0.2, np.float32))
-        assert "  [0]  75.0%  #333333\n  [1]  25.0%  #333333>" in repr(grey)
+        gray = result.recolored(np.full((6, 8, 2, 3), 0.2, np.float32))
+        assert "  [0]  75.0%  #333333\n  [1]  25.0%  #333333>" in repr(gray)
 
     def test_one_layer(self, make_segmentation: Make) -> None:
         assert repr(make_segmentation(6, 8, 1)).startswith("<SoftSegmentation: 1 layer of 8x6 pixels,")

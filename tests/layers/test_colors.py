@@ -44,7 +44,7 @@ def laplacian(alphas: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(4, 5), (6, 3)])
 @pytest.mark.parametrize("count", [2, 3])
 def test_the_minimum_is_that_of_a_dense_solve(monkeypatch, rng, shape: tuple[int, int], count: int) -> None:
-    """Colors near grey touch no bound: the minimum solves one linear system with a multiplier per pixel."""
+    """Colors near gray touch no bound: the minimum solves one linear system with a multiplier per pixel."""
     monkeypatch.setattr(colors, "SWEEPS", 500)
     alphas = rng.dirichlet(np.full(count, 2.0), shape)
     image = 0.5 + rng.uniform(-0.03, 0.03, (*shape, 3))

@@ -82,7 +82,7 @@ class TestPreview:
 
 class TestCheckerboard:
     @pytest.mark.parametrize("size", [(48, 96), (96, 48), (3, 5)])
-    def test_two_greys_in_equal_parts(self, size: tuple[int, int]) -> None:
+    def test_two_grays_in_equal_parts(self, size: tuple[int, int]) -> None:
         board = checkerboard(*size)
         assert board.shape == (*size, 3)
         assert set(np.unique(board)) == {DARK, LIGHT}

@@ -68,7 +68,7 @@ class TestCompositeOverABackground:
             result.composite(color, [2]), mixed(result, [2], (1, 0.2, 0)), rtol=0, atol=1e-6
         )
 
-    def test_greys(self, result: SoftSegmentation, photo: np.ndarray) -> None:
+    def test_grays(self, result: SoftSegmentation, photo: np.ndarray) -> None:
         np.testing.assert_allclose(
             result.composite(photo[..., 0], [2]), mixed(result, [2], photo[..., :1] / 255), atol=1e-6
         )
@@ -183,12 +183,12 @@ class TestEdited:
         assert not result.edit(0, black).colors[:, :, 0].any()
         np.testing.assert_array_equal(result.colors, before)
 
-    def test_what_comes_back_may_be_too_bright_grey_or_8_bits(self, result: SoftSegmentation) -> None:
+    def test_what_comes_back_may_be_too_bright_gray_or_8_bits(self, result: SoftSegmentation) -> None:
         layer = result.colors[:, :, 1]
         bright = result.edit(1, lambda colors: 3 * colors).colors[:, :, 1]
         np.testing.assert_array_equal(bright, np.minimum(3 * layer, 1))
-        grey = result.edit(1, lambda colors: colors.mean(axis=2)).colors[:, :, 1]
-        np.testing.assert_allclose(grey, np.repeat(layer.mean(axis=2)[..., None], 3, axis=2), atol=1e-6)
+        gray = result.edit(1, lambda colors: colors.mean(axis=2)).colors[:, :, 1]
+        np.testing.assert_allclose(gray, np.repeat(layer.mean(axis=2)[..., None], 3, axis=2), atol=1e-6)
         eight = result.edit(1, lambda colors: np.full(colors.shape, 51, np.uint8)).colors[:, :, 1]
         np.testing.assert_allclose(eight, 0.2, atol=1e-6)
 

@@ -151,7 +151,7 @@ class TestEvidence:
         right = np.concatenate([np.sqrt(weights) * target, np.zeros(4)])
         y = np.linalg.lstsq(rows, right, rcond=None)[0]
         np.testing.assert_allclose(
-            selection._fitted(prepared, target, weights).ravel(), halves.eigenpairs.vectors @ y, atol=1e-5
+            selection._fit(prepared, target, weights).ravel(), halves.eigenpairs.vectors @ y, atol=1e-5
         )
 
 

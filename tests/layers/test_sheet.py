@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from softseg.layers import sheet as module
-from softseg.layers.sheet import PALETTE, contact_sheet
+from softseg.layers.arrangement import PALETTE
+from softseg.layers.sheet import contact_sheet
 
 Make = Callable[[int, int, int], SimpleNamespace]
 
@@ -45,7 +46,7 @@ def test_extreme_photos(make_result: Make) -> None:
 @pytest.mark.parametrize(("height", "width"), [(60, 80), (80, 60)])
 def test_panels_show_the_arrays(make_result: Make, height: int, width: int) -> None:
     result = make_result(height, width, 2)
-    _, size = module._arrangement(5, width / height)
+    _, size = module._arrange_panels(5, width / height)
     sheet = contact_sheet(result)
     colors = PALETTE[:2] / 255
     pictures = [result.image, result.features, result.alphas @ colors]
@@ -62,7 +63,7 @@ def test_hard_layers_have_exactly_their_colors(make_result: Make) -> None:
     owner = np.arange(30 * 40).reshape(30, 40) // 100
     result.alphas = np.eye(12, dtype=np.float32)[owner]
     pixels = {tuple(pixel) for pixel in np.asarray(contact_sheet(result)).reshape(-1, 3).tolist()}
-    assert {tuple(colour) for colour in PALETTE.tolist()} <= pixels
+    assert {tuple(color) for color in PALETTE.tolist()} <= pixels
 
 
 def test_layers_can_be_named(make_result: Make) -> None:

@@ -110,7 +110,7 @@ def test_a_large_photo_is_clustered_nearly_as_well_by_a_sample(
     features = rng.random((60, 80, 3)) ** 3
     points = features.reshape(-1, 3)
     whole = inertia(points, initial_clusters(features, 20).ravel())
-    monkeypatch.setattr("softseg.sparsify.clustering.SAMPLE", 1200)
+    monkeypatch.setattr("softseg.sparsify.clustering.CLUSTERED_PIXELS", 1200)
     labels = initial_clusters(features, 20)
     assert is_numbered_without_gaps(labels)
     assert labels.max() == 19

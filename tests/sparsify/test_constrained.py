@@ -28,7 +28,7 @@ def labels(scene: Scene) -> np.ndarray:
 
 
 def iterate_densely(pairs: Eigenpairs, layers: np.ndarray) -> np.ndarray:
-    """Return the layers (N, K) after one iteration: METHOD.md's block system written out and solved whole."""
+    """Return the layers (N, K) after one iteration: docs/method.md's block system, written out and solved."""
     E, k, last = pairs.vectors, len(pairs.values), layers.shape[1] - 1
     u = 0.3**0.8 * np.maximum(abs(1 - layers), 1e-10) ** (0.8 - 2)
     v = 0.3**0.8 * np.maximum(abs(layers), 1e-10) ** (0.8 - 2)

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from softseg import segment
 from softseg.sparsify import group, merged_layers, project_to_simplex
-from softseg.sparsify.layer_count import MOST_LAYERS, check_layers
+from softseg.sparsify.layer_count import MOST_AUTOMATIC_LAYERS, check_layers
 
 HEIGHT, WIDTH = 40, 96
 CORNERS = np.array([[0, 0, 0], [1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1.0]])
@@ -75,7 +75,7 @@ def test_two_layers_are_left_however_small() -> None:
 
 def test_never_more_than_ten() -> None:
     alphas = stripes([4] * 24)
-    assert merged_layers(alphas, alphas).max() + 1 == MOST_LAYERS  # features as far apart as can be
+    assert merged_layers(alphas, alphas).max() + 1 == MOST_AUTOMATIC_LAYERS  # features as far apart as can be
 
 
 def test_one_layer_and_one_look() -> None:

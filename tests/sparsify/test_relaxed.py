@@ -12,11 +12,11 @@ import pytest
 
 from softseg import Laplacian, MattingAffinity, Scene, SemanticAffinity
 from softseg.sparsify import PixelBlocks, Unpreconditioned, image_gradient, relaxed
-from softseg.sparsify.relaxed_stage import snapped
+from softseg.sparsify.relaxed_stage import snap
 
 AFFINITY = MattingAffinity() + 0.01 * SemanticAffinity()
 
-# METHOD.md, section 9.
+# docs/method.md, section 9.
 DERIVATIVE = [0.0001, 0.0019, 0.0142, 0.0509, 0.0963, 0.0878, 0]
 DERIVATIVE += [-tap for tap in DERIVATIVE[-2::-1]]
 SMOOTHER = [0.0, 0.0007, 0.0071, 0.0374, 0.1126, 0.2119, 0.2605]
@@ -40,7 +40,7 @@ def gradient_in_slow_loops(image: np.ndarray) -> np.ndarray:
 
 
 def relaxed_densely(grouped: np.ndarray, laplacian: Laplacian, image: np.ndarray) -> np.ndarray:
-    """Return METHOD.md's section 6, every system written out whole and solved."""
+    """Return docs/method.md's section 9, every system written out whole and solved."""
     height, width, layers = grouped.shape
     n = height * width
     start = np.where(grouped < 0.1, 0, np.where(grouped > 0.9, 1, grouped))
@@ -156,7 +156,7 @@ def test_layers_as_floats_of_single_precision_are_worked_on_in_double(
     assert np.array_equal(single, double)
 
 
-def test_snapped() -> None:
+def test_snap() -> None:
     rows = [
         ([0.05, 0.95, 0.0], [0.0, 1.0, 0.0]),
         ([0.3, 0.3, 0.3], [1 / 3, 1 / 3, 1 / 3]),
@@ -166,7 +166,7 @@ def test_snapped() -> None:
         ([0.08, 0.09, 0.01], [0.0, 1.0, 0.0]),  # none of them shows: the strongest has it all
     ]
     alphas, expected = (np.array(column)[None] for column in zip(*rows, strict=True))
-    np.testing.assert_allclose(snapped(alphas), expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(snap(alphas), expected, rtol=0, atol=1e-15)
 
 
 def test_many_faint_layers(rng: np.random.Generator, scene: Scene) -> None:

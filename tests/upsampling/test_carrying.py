@@ -105,7 +105,7 @@ def test_the_preconditioner_is_used(image: np.ndarray, grouped: np.ndarray) -> N
 def test_tiles_cut_every_photo_once() -> None:
     for height, width in itertools.product((3, 255, 256, 257, 1000), (5, 512, 513)):
         times_covered = np.zeros((height, width), int)
-        for rows, columns in carrying._tiles(height, width):
+        for rows, columns in carrying._cut_tiles(height, width):
             assert max(rows.stop - rows.start, columns.stop - columns.start) <= carrying.TILE
             times_covered[rows, columns] += 1
         assert (times_covered == 1).all()

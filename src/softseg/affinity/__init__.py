@@ -1,4 +1,4 @@
-"""Affinities: matting, non-local colour and semantic, and the algebra that sums them."""
+"""Affinities: matting, non-local color and semantic, and the algebra that sums them."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Numba kernels of the matting affinity: one 25-point stencil per pixel, its symmetric half stored."""
+"""Numba kernels of the matting affinity: each pixel has a stencil of 25 points, and half of it is stored."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from softseg.grid._stencil_kernels import HALF_STENCIL
 
 
 @parallel_kernel
-def window_models(image, epsilon, mean, inverse_cholesky):
-    """Mean and inverse Cholesky factor of the regularised covariance of each 3x3 window's colours.
+def fit_window_models(image, epsilon, mean, inverse_cholesky):
+    """Write each 3x3 window's mean color and the inverse Cholesky factor of its regularized covariance.
 
-    image (H, W, 3); mean (H-2, W-2, 3); inverse_cholesky (H-2, W-2, 6), lower triangle row by row.
+    The image is (H, W, 3). ``mean`` (H-2, W-2, 3) and ``inverse_cholesky`` (H-2, W-2, 6) are overwritten; the
+    latter holds the lower triangle of each factor, row by row.
     """
     height, width, _ = image.shape
     ridge = epsilon / 9.0
@@ -35,8 +36,9 @@ def window_models(image, epsilon, mean, inverse_cholesky):
                                 image[y + dy, x + dx, b] - mean[y, x, b]
                             )
                     covariance[a, b] = total / 9.0
-            # A grey window's covariance has rank one and condition up to 1e8: Cholesky stays accurate
-            # there, where the cofactor formula of the inverse cancels.
+            # The covariance of a gray window has rank one and, regularized, a condition number of up to 1e8.
+            # The Cholesky factorization stays accurate there, where the cofactor formula of the inverse loses
+            # its digits to cancellation.
             l00 = np.sqrt(covariance[0, 0] + ridge)
             l10 = covariance[1, 0] / l00
             l20 = covariance[2, 0] / l00
@@ -52,10 +54,11 @@ def window_models(image, epsilon, mean, inverse_cholesky):
 
 
 @parallel_kernel
-def matting_half_stencil(image, mean, inverse_cholesky, half):
-    """Sum (1 + z_i . z_j) / 9 over the windows that hold pixel i and a later pixel j, z = whitened colour.
+def sum_half_stencil(image, mean, inverse_cholesky, half):
+    """Sum (1 + z_i . z_j) / 9 over the windows that hold pixel i and a later pixel j; z are whitened colors.
 
-    half (H, W, 13) is overwritten. Each pixel gathers, so that rows can run in any order on any core.
+    ``half`` (H, W, 13) is overwritten. Each pixel collects the terms of all windows that hold it and writes
+    to no other pixel, so that rows can run in any order on any core.
     """
     height, width, _ = image.shape
     for y in prange(height):
@@ -86,8 +89,8 @@ def matting_half_stencil(image, mean, inverse_cholesky, half):
 
 
 @parallel_kernel
-def stencil_to_csr(half, indptr, indices, data):
-    """Write the half stencil as a full CSR matrix with sorted column indices; indptr is given."""
+def expand_to_csr(half, indptr, indices, data):
+    """Write the half stencil as a full CSR matrix with sorted column indices, whose ``indptr`` is given."""
     height, width, _ = half.shape
     for y in prange(height):
         for x in range(width):

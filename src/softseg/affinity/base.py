@@ -1,4 +1,4 @@
-"""The algebra of affinities: terms that add up and scale, and turn into a Laplacian."""
+"""The algebra of affinities: terms can be added and scaled, and every sum has a Laplacian."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Affinity(abc.ABC):
     """How alike pairs of pixels are: a symmetric sparse matrix over the pixels of a scene.
 
-    A new term is one class: its parameters as fields of a frozen dataclass, and `matrix`. Terms add with
-    ``+`` and scale with ``*``; both give new terms that are immutable, compare by value, and print as an
-    expression that can be pasted back.
+    A new term is one class: a frozen dataclass whose fields are its parameters, with the method `matrix`.
+    Terms are added with ``+`` and scaled with ``*``. The results are new terms that are immutable, compare by
+    value, and print as an expression that can be pasted back.
 
     Examples
     --------
@@ -36,18 +36,18 @@ class Affinity(abc.ABC):
     def parse(cls, text: str) -> Affinity:
         """Return the affinity that an expression over registered names stands for.
 
-        Reads what an affinity prints, and what one would type: calls of registered names with plain values,
-        sums of them, and multiples.
+        The expression may be what an affinity prints, or anything like it that is typed by hand: calls of
+        registered names with plain values, sums of such calls, and multiples.
 
         Parameters
         ----------
         text : str
-            Such as ``"MattingAffinity() + 0.01 * ColorAffinity(radius=0.3)"``.
+            An expression such as ``"MattingAffinity() + 0.01 * ColorAffinity(radius=0.3)"``.
 
         Raises
         ------
         TypeError, ValueError
-            In one line, if the text is no such expression; the message lists the names there are.
+            If the text is no such expression. The message has one line, which lists the registered names.
 
         Examples
         --------
@@ -72,12 +72,13 @@ class Affinity(abc.ABC):
         Returns
         -------
         scipy.sparse.csr_array, shape (H*W, H*W)
-            Symmetric; pixels in row-major order (index = y * W + x). Entries may be negative (repulsion).
-            The diagonal does not matter: it cancels in the Laplacian.
+            A symmetric matrix over the pixels in row-major order (index = y * W + x). A negative entry means
+            that its two pixels repel each other. The diagonal does not matter, because it cancels in the
+            Laplacian.
         """
 
     def laplacian(self, scene: Scene) -> Laplacian:
-        """Return the Laplacian ``L = D - W`` of this affinity on a scene (paper, Section 3.1).
+        """Return the Laplacian ``L = D - W`` of this affinity on a scene (Aksoy et al. 2018, Section 3.1).
 
         Parameters
         ----------
@@ -87,14 +88,14 @@ class Affinity(abc.ABC):
         Returns
         -------
         Laplacian
-            With the scene's shape and colors, so that eigensolvers can precondition it.
+            The Laplacian with the scene's shape and colors, which eigensolvers need to precondition it.
         """
         return laplacian_of(self.matrix(scene), scene.image)
 
     def __add__(self, other: object) -> Affinity:
         if not isinstance(other, Affinity):
             return NotImplemented
-        return Sum((*_terms(self), *_terms(other)))
+        return Sum((*_list_terms(self), *_list_terms(other)))
 
     def __radd__(self, other: object) -> Affinity:
         # The built-in sum() starts from the integer 0.
@@ -111,7 +112,7 @@ class Affinity(abc.ABC):
 @final
 @dataclass(frozen=True)
 class Scaled(Affinity):
-    """An affinity times a finite number; made by ``factor * affinity``."""
+    """An affinity times a finite number, as ``factor * affinity`` returns it."""
 
     factor: float
     term: Affinity
@@ -131,7 +132,7 @@ class Scaled(Affinity):
 @final
 @dataclass(frozen=True)
 class Sum(Affinity):
-    """A sum of affinities; made by ``a + b + c``, which is one flat sum of three terms."""
+    """A sum of affinities, as ``a + b + c`` returns it: one flat sum of three terms."""
 
     terms: tuple[Affinity, ...]
 
@@ -146,12 +147,12 @@ class Sum(Affinity):
         return " + ".join(map(repr, self.terms))
 
 
-def _terms(affinity: Affinity) -> tuple[Affinity, ...]:
+def _list_terms(affinity: Affinity) -> tuple[Affinity, ...]:
     return affinity.terms if isinstance(affinity, Sum) else (affinity,)
 
 
 def _scale(factor: float, affinity: Affinity) -> Affinity:
-    # Factors move inwards to the terms, so that every expression is one flat sum of scaled terms.
+    # The factor is moved to the terms of a sum, so that every expression is one flat sum of scaled terms.
     if isinstance(affinity, Sum):
         return Sum(tuple(_scale(factor, term) for term in affinity.terms))
     if isinstance(affinity, Scaled):

@@ -1,4 +1,4 @@
-"""The non-local colour affinity: superpixels of the same colour attract across a gap."""
+"""The non-local color affinity: superpixels of the same color attract each other across a gap."""
 
 from __future__ import annotations
 
@@ -20,21 +20,28 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class ColorAffinity(Affinity):
-    """Attraction in [0, 1] between superpixels of like mean colour that lie within a radius.
+    """Attraction in [0, 1] between superpixels of similar mean color that lie within a radius.
 
         W[a, b] = (erf(steepness * (1 - |c_a - c_b| - threshold)) + 1) / 2
 
-    which is 1 below a colour distance of about ``1 - threshold`` and falls to 0 soon above it. Entries
-    lie between the superpixels' representative pixels.
+    The attraction is 1 up to a color distance slightly below ``1 - threshold``, and falls to 0 slightly above
+    it. The matrix has its entries at the superpixels' representative pixels.
 
     Parameters
     ----------
     radius : float
-        Largest distance of two superpixels' centroids; the image's height and width both count as 1.
+        The largest distance of two superpixels' centroids, above 0. The image's height and width both count
+        as 1.
     steepness : float
-        How sharply the attraction ends.
+        How fast the attraction falls with the color distance, above 0.
     threshold : float
-        Similarity (1 minus the distance of mean RGB colours in [0, 1]) where it has fallen to a half.
+        The similarity (1 minus the distance of the mean RGB colors, each in [0, 1]) at which the attraction
+        is a half.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not a finite number, or ``radius`` or ``steepness`` is not above 0.
 
     References
     ----------
@@ -46,7 +53,7 @@ class ColorAffinity(Affinity):
     >>> from softseg import ColorAffinity, Scene
     >>> halves = np.repeat([[0, 0, 0, 1, 1, 1]], 3, axis=0)
     >>> scene = Scene(np.full((3, 6, 3), 0.5), superpixels=halves)
-    >>> float(ColorAffinity(radius=0.5).matrix(scene)[7, 10])      # half the width apart, same colour
+    >>> float(ColorAffinity(radius=0.5).matrix(scene)[7, 10])      # half the width apart, same color
     0.9997965239912775
     """
 
@@ -60,15 +67,15 @@ class ColorAffinity(Affinity):
         check_finite("threshold", self.threshold)
 
     def matrix(self, scene: Scene) -> sparse.csr_array:
-        """Return the non-local colour affinities, (H*W, H*W) (see `Affinity.matrix`)."""
-        a, b = self._pairs_within_radius(scene).T
+        """Return the non-local color affinities, (H*W, H*W) (see `Affinity.matrix`)."""
+        a, b = self._find_pairs_within_radius(scene).T
         colors = scene.superpixel_means(scene.image)
         distance = np.linalg.norm(colors[a] - colors[b], axis=1)
         affinity = (erf(self.steepness * (1 - distance - self.threshold)) + 1) / 2
-        alike = affinity > 0  # most pairs are not: erf reaches -1 exactly
+        alike = affinity > 0  # for most pairs erf is exactly -1, so that the affinity is 0
         return scene.superpixel_matrix(a[alike], b[alike], affinity[alike])
 
-    def _pairs_within_radius(self, scene: Scene) -> np.ndarray:
+    def _find_pairs_within_radius(self, scene: Scene) -> np.ndarray:
         height, width = scene.shape
         y, x = np.divmod(scene.representative_pixels, width)
         centroids = np.stack([(y + 1) / height, (x + 1) / width], axis=1)

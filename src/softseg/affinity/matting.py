@@ -1,4 +1,4 @@
-"""The matting affinity: pixels of a small window whose colours follow one line or plane belong together."""
+"""The matting affinity: pixels of a small window belong together if their colors lie on one line or plane."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from scipy import sparse
 
 from softseg._checks import check_positive
-from softseg.affinity._kernels import matting_half_stencil, stencil_to_csr, window_models
+from softseg.affinity._kernels import expand_to_csr, fit_window_models, sum_half_stencil
 from softseg.affinity.base import Affinity
 from softseg.grid._stencil_kernels import HALF_STENCIL
 
@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 class MattingAffinity(Affinity):
     """The closed-form matting affinity over all 3x3 windows that lie inside the image.
 
-    Within a window with mean colour mu and covariance S (of its nine colours, divided by 9),
+    Within a window whose nine colors have the mean mu and the covariance S (divided by 9),
 
         W[i, j] += (1 + (I_i - mu)' (S + epsilon / 9 Id)^-1 (I_j - mu)) / 9.
 
     Parameters
     ----------
     epsilon : float
-        Regularisation of the covariance, in squared colour units of [0, 1]. Larger values let colour
-        noise pass as texture of one object.
+        The regularization of the covariance, above 0, in squared color units of [0, 1]. With larger values,
+        color noise within an object separates its pixels less.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``epsilon`` is not a finite number above 0.
 
     References
     ----------
@@ -54,13 +59,13 @@ class MattingAffinity(Affinity):
 
     def matrix(self, scene: Scene) -> sparse.csr_array:
         """Return the matting affinities, (H*W, H*W) with up to 25 entries a row (see `Affinity.matrix`)."""
-        return _stencil_matrix(self.half_stencil(scene.image))
+        return _make_matrix(self.half_stencil(scene.image))
 
     def half_stencil(self, image: Float64[np.ndarray, "H W 3"]) -> Float64[np.ndarray, "H W 13"]:
         """Return each pixel's affinities to itself and to the twelve neighbors that follow it.
 
-        The neighbors (dy, dx) are (0, 0..2), (1, -2..2), (2, -2..2), in this order; entries that lie outside
-        the image are 0. This is all there is of the matrix, which is symmetric.
+        The pixel and its neighbors (dy, dx) are (0, 0..2), (1, -2..2), (2, -2..2), in this order. Entries of
+        neighbors outside the image are 0. The other half of the matrix follows from its symmetry.
 
         Parameters
         ----------
@@ -71,22 +76,24 @@ class MattingAffinity(Affinity):
         height, width, _ = image.shape
         mean = np.empty((height - 2, width - 2, 3))
         inverse_cholesky = np.empty((height - 2, width - 2, 6))
-        window_models(image, self.epsilon, mean, inverse_cholesky)
+        fit_window_models(image, self.epsilon, mean, inverse_cholesky)
         half = np.empty((height, width, HALF_STENCIL))
-        matting_half_stencil(image, mean, inverse_cholesky, half)
+        sum_half_stencil(image, mean, inverse_cholesky, half)
         return half
 
 
-def _stencil_matrix(half: np.ndarray) -> sparse.csr_array:
+def _make_matrix(half: np.ndarray) -> sparse.csr_array:
+    """Return the matrix, (H*W, H*W), of a half stencil (H, W, 13)."""
     height, width, _ = half.shape
-    per_row = np.multiply.outer(_neighbours_within_two(height), _neighbours_within_two(width)).ravel()
+    per_row = np.multiply.outer(_count_within_two(height), _count_within_two(width)).ravel()
     indptr = np.concatenate([[0], np.cumsum(per_row)]).astype(np.int32)
     indices = np.empty(indptr[-1], np.int32)
     data = np.empty(indptr[-1])
-    stencil_to_csr(half, indptr, indices, data)
+    expand_to_csr(half, indptr, indices, data)
     return sparse.csr_array((data, indices, indptr), shape=(height * width, height * width))
 
 
-def _neighbours_within_two(length: int) -> np.ndarray:
+def _count_within_two(length: int) -> np.ndarray:
+    """Return for each of ``length`` positions on a line how many lie at most two away, itself included."""
     position = np.arange(length)
     return np.minimum(position, 2) + np.minimum(length - 1 - position, 2) + 1

@@ -1,6 +1,8 @@
-"""Affinities by name. A new one is a file of its own and one line here, `register`, or an entry point.
+"""Affinities by name.
 
-The name is that of the class, so that what an affinity prints can be read back (`Affinity.parse`).
+A new affinity is a file of its own, and its name comes into the registry by one line in this file, by a call
+of `register`, or by an entry point. The name is that of the class, so that `Affinity.parse` can read back
+what an affinity prints.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The semantic affinity: touching superpixels attract or repel by the distance of their features."""
+"""The semantic affinity: the features of two touching superpixels decide whether they attract or repel."""
 
 from __future__ import annotations
 
@@ -19,19 +19,25 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class SemanticAffinity(Affinity):
-    """Attraction in [-1, 1] between 8-connected neighbouring superpixels, by their mean features.
+    """Attraction in [-1, 1] between superpixels that share an edge or a corner, by their mean features.
 
         W[a, b] = erf(steepness * (1 - |f_a - f_b| - threshold))
 
-    so that features nearer than ``1 - threshold`` attract and farther ones repel: the negative entries
-    carry the semantic cuts. Entries lie between the superpixels' representative pixels.
+    Superpixels whose features are nearer than ``1 - threshold`` attract each other, and others repel each
+    other. The negative entries make the semantic cuts. The matrix has its entries at the superpixels'
+    representative pixels.
 
     Parameters
     ----------
     steepness : float
-        How sharply attraction turns into repulsion.
+        How fast the attraction turns into repulsion with the distance of the features, above 0.
     threshold : float
-        Similarity (1 minus the distance of mean features, which lie in [0, 1] each) at the turning point.
+        The similarity (1 minus the distance of the mean features, each in [0, 1]) at which it is neither.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not a finite number, or ``steepness`` is not above 0.
 
     References
     ----------

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from softseg.affinity import Affinity
 
-# click's UsageError, which typer exports under no name and of late carries inside itself.
+# click's UsageError. typer exports it under no name, and its newer versions bring a click of their own.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+# What stands below the help of ``softseg segment``.
 EXAMPLES = """\
 [bold]Examples[/bold]
 
@@ -84,22 +85,23 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"softseg {softseg.__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _root(
+def _take_global_options(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     pass
 
 
-def _layer_count(text: str) -> int | str:
+def _parse_layer_count(text: str) -> int | str:
     if text == "auto" or (text.isdecimal() and int(text) > 0):
         return text if text == "auto" else int(text)
     raise typer.BadParameter(f"expected auto or a number of at least 1, got {text}")
@@ -128,7 +130,7 @@ def segment(
         Any,
         typer.Option(
             "--layers",
-            parser=_layer_count,
+            parser=_parse_layer_count,
             metavar="N|auto",
             help="How many layers. [dim]Default: 5[/dim]",
         ),
@@ -196,10 +198,10 @@ def segment(
         "n_eigenvectors": eigenvectors,
         "n_initial": initial,
         "n_superpixels": superpixels,
+        "affinity": None if affinity is None else _parse_affinity(affinity),
     }
     options = {
-        "features": None if features is None else _features(features),
-        "affinity": None if affinity is None else _affinity(affinity),
+        "features": None if features is None else _read_features(features),
         "rng": seed,
         "settings": softseg.PUBLISHED if published else None,
         **{name: value for name, value in chosen.items() if value is not None},
@@ -227,7 +229,7 @@ def demo(
         print(batch.summary(job, result))
 
 
-def _affinity(text: str) -> Affinity:
+def _parse_affinity(text: str) -> Affinity:
     from softseg.affinity import Affinity
 
     try:
@@ -236,7 +238,7 @@ def _affinity(text: str) -> Affinity:
         raise typer.BadParameter(str(error), param_hint="'--affinity'") from error
 
 
-def _features(choice: str) -> str | np.ndarray:
+def _read_features(choice: str) -> str | np.ndarray:
     """Return what ``--features`` stands for: the array of an .npy file, or the name of an extractor."""
     if choice.endswith(".npy"):
         import numpy as np

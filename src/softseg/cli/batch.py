@@ -1,4 +1,4 @@
-"""Photos one after the other: which ones, what is written where, and what became of each."""
+"""Photos one after the other: which are taken, what is written where, and what becomes of each."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
     from softseg.result import SoftSegmentation
 
-NAME = "{name}"  # in an output: the photo's, without its suffix
+# What stands in an output for the photo's name, without its suffix.
+NAME = "{name}"
+# The folder that is written if nothing else is asked for.
 DEFAULT_OUTPUT = f"{NAME}_layers"
 # What is a photo when a whole folder is given. Files that are named are opened whatever they are called.
 PHOTO_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-SHEET = "contact_sheet.png"  # written last: a folder that has it is complete
+# The contact sheet in a folder. It is written last: a folder that has it is complete.
+SHEET = "contact_sheet.png"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Job:
 
 
 def jobs(photos: Sequence[str], outputs: Sequence[str]) -> list[Job]:
-    """Return what is to be done.
+    """Return which photos are decomposed, and what is written of each.
 
     Parameters
     ----------
@@ -58,27 +61,26 @@ def jobs(photos: Sequence[str], outputs: Sequence[str]) -> list[Job]:
         If there is no such photo, or an output is of no known format, would be written twice, or is a photo.
     """
     several = len(photos) > 1 or not Path(photos[0]).is_file()
-    templates = [_template(output, several) for output in outputs or [DEFAULT_OUTPUT]]
-    found = [
-        _job(photo, templates) for photo in dict.fromkeys(path for given in photos for path in _photos(given))
-    ]
+    templates = [_complete_output(output, several) for output in outputs or [DEFAULT_OUTPUT]]
+    files = dict.fromkeys(path for given in photos for path in _find_photos(given))
+    found = [_make_job(photo, templates) for photo in files]
     _check_written_once(found)
     return found
 
 
 def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool) -> int:
-    """Do what is to be done; a photo that fails is reported, and the next one is taken.
+    """Decompose photos and write the results; a photo that fails is reported, and the next one is taken.
 
     Parameters
     ----------
     jobs : sequence of Job
-        In this order.
+        The photos, in the order in which they are taken.
     options : dict
-        Of `softseg.segment`.
+        What `softseg.segment` is given besides the photo.
     force : bool
-        Do again what is finished.
+        Whether photos that are finished are taken again.
     quiet : bool
-        Print what is wrong, and nothing else.
+        Whether nothing but warnings and errors is printed.
 
     Returns
     -------
@@ -92,7 +94,7 @@ def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool) 
     several, failed, reports = len(jobs) > 1, 0, []
     with reporter(not quiet) as tell:
         for index, job in enumerate(waiting):
-            progress = _share(tell, index, len(waiting), job.photo.name) if tell and several else tell
+            progress = _make_share(tell, index, len(waiting), job.photo.name) if tell and several else tell
             try:
                 with one_line_warnings(f"{job.photo}: "):
                     result = decompose(job, as_image(job.photo), progress, options)
@@ -100,23 +102,40 @@ def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool) 
                 complain(f"{job.photo}: {str(error) or 'out of memory: try a smaller photo'}")
                 failed += 1
             else:
-                reports.append(_line(job, result) if several else summary(job, result))
+                reports.append(_say_outcome(job, result) if several else summary(job, result))
     if several or not waiting:
         before = len(jobs) - len(waiting)
-        reports.append(_tally(len(waiting) - failed, before, failed))
+        reports.append(_say_tally(len(waiting) - failed, before, failed))
     if not quiet and reports:  # after the bar, which stands on another stream
         print("\n".join(reports))
     return FAILED if failed else DONE
 
 
 def decompose(job: Job, image: np.ndarray, progress: Any, options: dict[str, Any]) -> SoftSegmentation:
-    """Decompose a photo and write its layers."""
-    # Before the long work, so that it is not for nothing.
+    """Decompose a photo and write its layers.
+
+    Parameters
+    ----------
+    job : Job
+        What to write.
+    image : ndarray, shape (H, W, 3)
+        The photo, float in [0, 1].
+    progress : callable or None
+        What `softseg.segment` tells how far it is.
+    options : dict
+        What `softseg.segment` is given besides the photo.
+
+    Returns
+    -------
+    SoftSegmentation
+        What was written.
+    """
+    # Folders are made before the long work, so that it is not for nothing.
     for folder in [*job.folders, *(file.parent for file in job.files)]:
         folder.mkdir(parents=True, exist_ok=True)
     result = softseg.segment(image, progress=progress, **options)
     for folder in job.folders:
-        _fill(folder, result)
+        _fill_folder(folder, result)
     for file in job.files:
         result.save(file)
     return result
@@ -124,17 +143,19 @@ def decompose(job: Job, image: np.ndarray, progress: Any, options: dict[str, Any
 
 def summary(job: Job, result: SoftSegmentation) -> str:
     """Return what was written and how long it took, on a few lines."""
+    from softseg.formats import FORMATS
+
     height, width, count = result.alphas.shape
     layers = "layer_1.png" if count == 1 else f"layer_1.png .. layer_{count}.png"
     written = {f"{folder}/": f"{layers}, {SHEET}, layers.npz" for folder in job.folders}
-    written |= {str(file): _meaning(file) for file in job.files}
+    written |= {str(file): FORMATS[file.suffix.lower()].meaning for file in job.files}
     working_height, working_width = result.features.shape[:2]
     shrunk = f", worked on at {working_width} x {working_height}" * (working_height < height)
     times = {**result.timings, "total": sum(result.timings.values())}
     column = max(map(len, [*written, *times])) + 2
     return "\n".join(
         [
-            f"{job.photo.name}, {width} x {height} pixels{shrunk}: {_layers(count)}",
+            f"{job.photo.name}, {width} x {height} pixels{shrunk}: {_count_layers(count)}",
             *(f"  {path:<{column}}{what}" for path, what in written.items()),
             "Time",
             *(f"  {stage:<{column}}{seconds:8.2f} s" for stage, seconds in times.items()),
@@ -146,18 +167,16 @@ def known_formats() -> str:
     """Return what files can be written, for a person: suffixes, and what each means."""
     from softseg.formats import FORMATS
 
-    return ", ".join(f"{suffix} ({FORMATS[suffix].meaning})" for suffix in FORMATS)
+    parts = []
+    for suffix in FORMATS:
+        try:
+            parts.append(f"{suffix} ({FORMATS[suffix].meaning})")
+        except ImportError:  # another package's, which is broken: help is there all the same
+            parts.append(suffix)
+    return ", ".join(parts)
 
 
-def _meaning(file: Path) -> str:
-    from softseg.formats import format_of
-
-    found = format_of(file)
-    assert found is not None  # checked when the job was made
-    return found.meaning
-
-
-def _photos(given: str) -> list[Path]:
+def _find_photos(given: str) -> list[Path]:
     path = Path(given)
     if path.is_file():
         return [path]
@@ -173,14 +192,14 @@ def _photos(given: str) -> list[Path]:
     return found
 
 
-def _template(output: str, several: bool) -> tuple[str, bool]:
+def _complete_output(output: str, several: bool) -> tuple[str, bool]:
     """Return an output with ``{name}`` where it is needed, and whether it is a folder."""
-    from softseg.formats import FORMATS
+    from softseg.formats import FORMATS, format_of
 
-    suffix = Path(output.replace(NAME, "name")).suffix.lower()
-    if Path(output).is_dir() or not suffix:
+    named = Path(output.replace(NAME, "name"))
+    if Path(output).is_dir() or not named.suffix:
         return (str(Path(output) / NAME) if several and NAME not in output else output), True
-    if suffix not in FORMATS:
+    if format_of(named) is None:
         raise typer.BadParameter(
             f"expected a folder or a name that ends in {', '.join(FORMATS)}, got {output}",
             param_hint="'--output'",
@@ -192,7 +211,7 @@ def _template(output: str, several: bool) -> tuple[str, bool]:
     return output, False
 
 
-def _job(photo: Path, templates: Sequence[tuple[str, bool]]) -> Job:
+def _make_job(photo: Path, templates: Sequence[tuple[str, bool]]) -> Job:
     outputs = dict.fromkeys((Path(text.replace(NAME, photo.stem)), folder) for text, folder in templates)
     return Job(
         photo,
@@ -215,7 +234,7 @@ def _check_written_once(jobs: Sequence[Job]) -> None:
                 )
 
 
-def _fill(folder: Path, result: SoftSegmentation) -> None:
+def _fill_folder(folder: Path, result: SoftSegmentation) -> None:
     from softseg._files import whole_files
     from softseg.layers import contact_sheet
 
@@ -226,8 +245,8 @@ def _fill(folder: Path, result: SoftSegmentation) -> None:
         contact_sheet(result).save(scratch / SHEET)
 
 
-def _share(tell: Callable[..., object], index: int, count: int, name: str) -> Callable[..., object]:
-    """Return what reports a photo's progress on the bar of all."""
+def _make_share(tell: Callable[..., object], index: int, count: int, name: str) -> Callable[..., object]:
+    """Return what reports one photo's progress as a share of that of all photos."""
 
     def progress(stage: str, done: int, total: int) -> None:
         tell(f"{index + 1} of {count}, {name}: {stage}", index * total + done, count * total)
@@ -235,16 +254,16 @@ def _share(tell: Callable[..., object], index: int, count: int, name: str) -> Ca
     return progress
 
 
-def _line(job: Job, result: SoftSegmentation) -> str:
+def _say_outcome(job: Job, result: SoftSegmentation) -> str:
     outputs = ", ".join(map(str, (*job.folders, *job.files)))
-    return f"{job.photo}: {_layers(result.alphas.shape[2])} in {outputs}"
+    return f"{job.photo}: {_count_layers(result.alphas.shape[2])} in {outputs}"
 
 
-def _layers(count: int) -> str:
+def _count_layers(count: int) -> str:
     return f"{count} soft layer{'s' * (count > 1)}"
 
 
-def _tally(done: int, before: int, failed: int) -> str:
+def _say_tally(done: int, before: int, failed: int) -> str:
     parts = [f"{done} done"]
     if before:
         parts.append(f"{before} finished before (--force does them again)")

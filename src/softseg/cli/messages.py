@@ -7,17 +7,25 @@ import sys
 import warnings
 from collections.abc import Iterator
 
+# Exit codes, as is usual for commands: 2 is what click gives for bad usage, 130 what a shell gives for
+# Control-C (128 and the signal's number).
 DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def complain(message: str) -> None:
-    """Print a message as one line on standard error."""
+    """Print a message as one line on standard error.
+
+    Parameters
+    ----------
+    message : str
+        Any text; its line breaks are printed as spaces.
+    """
     print(f"softseg: {' '.join(message.split())}", file=sys.stderr)
 
 
 @contextlib.contextmanager
 def one_line_warnings(about: str = "") -> Iterator[None]:
-    """Print what the library warns of, a line each; what is for developers (deprecations) stays unseen.
+    """Print what the library warns of, a line each; warnings for developers, as of deprecations, stay unseen.
 
     Parameters
     ----------

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+# Of so many photos one is kept for the validation score. Chosen by the project.
 _VALIDATE_EVERY = 20
 
+# What stands below the help of ``softseg train-features``.
 EXAMPLES = """\
 [bold]Examples[/bold]
 

@@ -21,8 +21,12 @@ from softseg.eigen.registry import EIGENSOLVERS, PRECONDITIONERS
 if TYPE_CHECKING:
     from softseg.grid.laplacian import Laplacian
 
-# A dense solve of this many unknowns takes about a second and needs no iteration.
-DENSE_SIZE = 1000
+# The largest number of pixels for which LAPACK finds the pairs, in about a second, instead of an iterative
+# solver. Chosen by the project's own tests.
+MOST_DENSE_PIXELS = 1000
+# LAPACK also finds them if one in so many of all pairs is wanted, or more: an iterative solver would work on
+# bases of nearly as many vectors as there are pixels. Chosen by the project's own tests.
+LEAST_RATIO = 4
 
 
 @final
@@ -33,13 +37,14 @@ class Eigenpairs:
     Attributes
     ----------
     values : ndarray, shape (k,)
-        Eigenvalues, ascending. The first few may be negative: they carry the semantic cuts.
+        Eigenvalues, ascending; in units of the affinities. The first few may be negative: they carry the
+        semantic cuts.
     vectors : ndarray, shape (H*W, k)
         Orthonormal eigenvectors, float64; pixels in row-major order.
     residuals : ndarray, shape (k,)
         Euclidean norms ``|L v - value v|``.
     converged : bool
-        Whether every residual met the solver's tolerance.
+        Whether every pair met the solver's tolerance.
     """
 
     values: Float[np.ndarray, " k"]
@@ -55,8 +60,18 @@ class Eigenpairs:
 class Eigensolver(abc.ABC):
     """How the smallest eigenpairs of a Laplacian are found.
 
-    A new solver is one class: its parameters as fields of a frozen dataclass, and `_solve`. Images of
-    few pixels never reach it: `solve` takes the dense solver there.
+    A new solver is one class, a frozen dataclass whose fields are its parameters, with the method `_solve`.
+    `solve` calls it unless the image has so few pixels that LAPACK finds all eigenpairs at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import MattingAffinity, Scene
+    >>> from softseg.eigen import LOBPCG
+    >>> scene = Scene(np.random.default_rng(0).random((40, 50, 3)))
+    >>> pairs = LOBPCG().solve(MattingAffinity().laplacian(scene), k=10)
+    >>> pairs.values.shape, pairs.vectors.shape
+    ((10,), (2000, 10))
     """
 
     @classmethod
@@ -67,6 +82,11 @@ class Eigensolver(abc.ABC):
         ----------
         text : str
             What a solver prints, such as ``"LOBPCG(tol=1e-4, preconditioner=Multigrid())"``.
+
+        Returns
+        -------
+        Eigensolver
+            Equal to the solver that printed the text.
 
         Raises
         ------
@@ -88,22 +108,23 @@ class Eigensolver(abc.ABC):
     def solve(self, laplacian: Laplacian, k: int = 100, rng: RNG = None) -> Eigenpairs:
         """Return the ``k`` algebraically smallest eigenpairs.
 
-        The authors ask for the smallest in magnitude, which is the same set wherever we looked and
-        is not what the method means: the most negative eigenvalues are the semantic cuts.
+        The authors ask for those that are smallest in magnitude. That is the same set wherever the project
+        looked, but it is not what the method means: the most negative eigenvalues are the semantic cuts.
 
         Parameters
         ----------
         laplacian : Laplacian
             Symmetric, possibly indefinite.
         k : int
-            How many; at most the number of pixels.
+            The number of eigenpairs, at most the number of pixels.
         rng : None, int or numpy.random.Generator
-            For starting vectors. None means a fixed seed: results repeat.
+            The source of starting vectors. None means a fixed seed, so that results repeat.
 
         Returns
         -------
         Eigenpairs
-            With ``converged``; not converging also warns.
+            Their attribute ``converged`` says whether the tolerance was met; if it was not, there is a
+            warning as well.
 
         Raises
         ------
@@ -114,18 +135,21 @@ class Eigensolver(abc.ABC):
         n = laplacian.matrix.shape[0]
         if k > n:
             raise ValueError(f"k: expected at most {n} eigenpairs, one per pixel, got {k}")
-        if n <= DENSE_SIZE or 4 * k >= n:
-            return _dense(laplacian, k)
+        if n <= MOST_DENSE_PIXELS or LEAST_RATIO * k >= n:
+            return _solve_densely(laplacian, k)
         pairs = self._solve(laplacian, k, generator(rng))
         if not pairs.converged:
-            warnings.warn(self._advice(pairs), stacklevel=2)
+            warnings.warn(self._advise(pairs), stacklevel=2)
         return pairs
 
     @abc.abstractmethod
     def _solve(self, laplacian: Laplacian, k: int, rng: np.random.Generator) -> Eigenpairs:
-        """Find the pairs of a Laplacian that is too large for the dense solver."""
+        """Return the ``k`` smallest pairs of a Laplacian that is too large for LAPACK.
 
-    def _advice(self, pairs: Eigenpairs) -> str:
+        A solver that gives up returns what it has found, with ``converged=False``.
+        """
+
+    def _advise(self, pairs: Eigenpairs) -> str:
         worst = int(np.argmax(pairs.residuals))
         return (
             f"{type(self).__name__} did not converge: eigenpair {worst + 1} of {len(pairs.values)} has a "
@@ -133,27 +157,29 @@ class Eigensolver(abc.ABC):
         )
 
 
-def eigenpairs(laplacian: Laplacian, values: np.ndarray, vectors: np.ndarray, converged: bool) -> Eigenpairs:
+def measure_pairs(
+    laplacian: Laplacian, values: np.ndarray, vectors: np.ndarray, converged: bool
+) -> Eigenpairs:
     """Sort pairs, fix each vector's sign, and measure their residuals."""
     with workers() as pool:
         residuals = TallBlocks(pool).subtract_scaled(times_block(laplacian.matrix, vectors), vectors, values)
-    # A sign is arbitrary; fixing it lets results of two solvers be compared by eye.
-    return in_order(values, vectors * signs(vectors), residuals, converged)
+    # A sign is arbitrary; fixing it lets the results of two solvers be compared by eye.
+    return sort_pairs(values, vectors * find_signs(vectors), residuals, converged)
 
 
-def in_order(values: np.ndarray, vectors: np.ndarray, residuals: np.ndarray, converged: bool) -> Eigenpairs:
-    """Sort pairs by their eigenvalues."""
+def sort_pairs(values: np.ndarray, vectors: np.ndarray, residuals: np.ndarray, converged: bool) -> Eigenpairs:
+    """Return pairs in the order of their eigenvalues."""
     order = np.argsort(values, kind="stable")
     if not np.array_equal(order, np.arange(len(values))):
         values, vectors, residuals = values[order], vectors[:, order], residuals[order]
     return Eigenpairs(values, vectors, residuals, converged)
 
 
-def signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " k"]:
-    """Return 1 or -1 for each vector: what makes its sum positive."""
+def find_signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " k"]:
+    """Return, for each vector, the factor 1 or -1 that makes the sum of its entries positive."""
     return np.where(vectors.sum(axis=0, dtype=np.float64) < 0, -1.0, 1.0)
 
 
-def _dense(laplacian: Laplacian, k: int) -> Eigenpairs:
+def _solve_densely(laplacian: Laplacian, k: int) -> Eigenpairs:
     values, vectors = linalg.eigh(laplacian.matrix.toarray(), subset_by_index=[0, k - 1])
-    return eigenpairs(laplacian, values, vectors, converged=True)  # LAPACK raises if it does not
+    return measure_pairs(laplacian, values, vectors, converged=True)  # LAPACK raises if it does not converge

@@ -1,4 +1,4 @@
-"""Algebra of tall blocks of vectors, by pieces of rows that fit a core's cache."""
+"""Algebra of tall blocks of vectors, in pieces of rows that fit into a core's cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from scipy import sparse
 from softseg._threads import row_blocks
 from softseg.eigen._kernels import csr_times_block, take_columns
 
-BLOCK_BYTES = 2**20  # BLAS is several times faster on pieces of about this size than on all rows at once
+# The size of a piece of rows, in bytes. BLAS is several times faster on pieces of about this size than on all
+# rows at once. Chosen by the project's own tests.
+BLOCK_BYTES = 2**20
 
 
 def times_block(matrix: sparse.csr_array, block: Float[np.ndarray, "m c"]) -> Float[np.ndarray, "n c"]:
@@ -27,7 +29,7 @@ def times_block(matrix: sparse.csr_array, block: Float[np.ndarray, "m c"]) -> Fl
 
 
 def columns(block: Float[np.ndarray, "n m"], chosen: Bool[np.ndarray, " m"]) -> Float[np.ndarray, "n c"]:
-    """Return ``block[:, chosen]``; the block itself where that is all of it."""
+    """Return ``block[:, chosen]``, which is the block itself and no copy if all columns are chosen."""
     if chosen.all():
         return block
     numbers = np.flatnonzero(chosen)
@@ -38,7 +40,11 @@ def columns(block: Float[np.ndarray, "n m"], chosen: Bool[np.ndarray, " m"]) -> 
 
 @final
 class TallBlocks:
-    """Products of tall blocks, each piece in the blocks' precision, their sums in double."""
+    """Products of tall blocks, computed on all cores.
+
+    A product within one piece of rows is in the blocks' precision. Sums over the pieces are in double
+    precision and taken in order, so that they are the same on any number of cores.
+    """
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
@@ -57,7 +63,7 @@ class TallBlocks:
         def product(rows: slice) -> np.ndarray:
             return np.vstack([block[rows].T @ right[rows] for block in blocks]).astype(np.float64)
 
-        return _sum(self._pool.map(product, _pieces(blocks[0])))
+        return _add_up(self._pool.map(product, _cut(blocks[0])))
 
     def gram_matrix(self, basis: list[np.ndarray], products: list[np.ndarray]) -> Float[np.ndarray, "s s"]:
         """Return the symmetric matrix of all ``basis[i]' products[j]``."""
@@ -88,7 +94,7 @@ class TallBlocks:
             if addend is not None:
                 out[rows] += addend[rows]
 
-        list(self._pool.map(multiply, _pieces(out)))
+        list(self._pool.map(multiply, _cut(out)))
         return out
 
     def subtract_product(
@@ -97,7 +103,7 @@ class TallBlocks:
         blocks: list[np.ndarray],
         coefficients: Float[np.ndarray, "s b"],
     ) -> Float[np.ndarray, "b b"]:
-        """Subtract ``[blocks] @ coefficients`` from a block in place; return what is left's Gram matrix."""
+        """Subtract ``[blocks] @ coefficients`` from a block in place; return the remainder's Gram matrix."""
         coefficients = coefficients.astype(block.dtype)
         starts = np.cumsum([0, *(other.shape[1] for other in blocks)])
 
@@ -106,12 +112,15 @@ class TallBlocks:
                 block[rows] -= other[rows] @ coefficients[start:stop]
             return (block[rows].T @ block[rows]).astype(np.float64)
 
-        return _sum(self._pool.map(subtract, _pieces(block)))
+        return _add_up(self._pool.map(subtract, _cut(block)))
 
     def transformed(
         self, block: Float[np.ndarray, "n b"], coefficients: Float[np.ndarray, "b c"]
     ) -> tuple[Float[np.ndarray, "n c"], Float[np.ndarray, "c c"]]:
-        """Return ``block @ coefficients`` and its Gram matrix; the block's memory is used again."""
+        """Return ``block @ coefficients`` and its Gram matrix.
+
+        If the product has as many columns as the block, it is written to the block's own memory.
+        """
         coefficients = coefficients.astype(block.dtype)
         out = (
             block
@@ -123,20 +132,20 @@ class TallBlocks:
             out[rows] = block[rows] @ coefficients
             return (out[rows].T @ out[rows]).astype(np.float64)
 
-        gram = _sum(self._pool.map(transform, _pieces(block)))
+        gram = _add_up(self._pool.map(transform, _cut(block)))
         return out, gram
 
     def subtract_scaled(
         self, block: Float[np.ndarray, "n b"], other: Float[np.ndarray, "n b"], factors: np.ndarray
     ) -> Float[np.ndarray, " b"]:
-        """Subtract ``other * factors`` from a block in place; return the norms of the columns left."""
+        """Subtract ``other * factors`` from a block in place; return the norms of the remaining columns."""
         factors = factors.astype(block.dtype)
 
         def subtract(rows: slice) -> np.ndarray:
             block[rows] -= other[rows] * factors
             return np.einsum("ij,ij->j", block[rows], block[rows]).astype(np.float64)
 
-        return np.sqrt(_sum(self._pool.map(subtract, _pieces(block))))
+        return np.sqrt(_add_up(self._pool.map(subtract, _cut(block))))
 
     def column_products(
         self, left: Float[np.ndarray, "n b"], right: Float[np.ndarray, "n b"]
@@ -146,13 +155,15 @@ class TallBlocks:
         def product(rows: slice) -> np.ndarray:
             return np.einsum("ij,ij->j", left[rows], right[rows]).astype(np.float64)
 
-        return _sum(self._pool.map(product, _pieces(left)))
+        return _add_up(self._pool.map(product, _cut(left)))
 
 
-def _sum(pieces: Iterable[np.ndarray]) -> np.ndarray:
+def _add_up(pieces: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the sum of arrays, taken in order."""
     return functools.reduce(operator.add, pieces)
 
 
-def _pieces(block: Float[np.ndarray, "n b"]) -> list[slice]:
+def _cut(block: Float[np.ndarray, "n b"]) -> list[slice]:
+    """Return the slices of rows that cut a block into pieces of about ``BLOCK_BYTES``."""
     row_bytes = max(block.shape[1], 1) * block.itemsize
     return row_blocks(len(block), max(BLOCK_BYTES // row_bytes, 1))

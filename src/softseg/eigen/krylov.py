@@ -9,15 +9,25 @@ from jaxtyping import Float, Float32, Int
 from scipy import linalg
 
 from softseg.eigen.blocks import TallBlocks
+from softseg.eigen.iteration import undo_shift
 from softseg.progress import tick
 
-BLOCK = 24  # vectors: with fewer the basis may be smaller, but BLAS waits for memory
-LARGEST = 6  # times the wanted vectors and a block: most vectors in the basis
-SLACK = 0.5  # of the goal: estimated errors that are small enough; the estimate is good to a small factor
-DEPENDENT = 1e-10  # directions of a new block whose squared length is below this, relatively, are rounding
+# The number of vectors in a block. With smaller blocks the basis may be smaller, but products with them are
+# slower; 16 to 48 vectors take the same time in all. Measured: docs/performance.md, "Eigenvectors".
+BLOCK_SIZE = 24
+# The largest number of vectors in the basis, as a multiple of the number of wanted vectors plus one block.
+# Chosen by the project's own tests.
+LARGEST_BASIS = 6
+# The share of the goal that the estimated errors must stay below, because the estimate is good to a small
+# factor only (it was 0.95 of the true errors: docs/performance.md, "Eigenvectors"). Chosen by the project's
+# own tests.
+SAFETY = 0.5
+# A direction of a new block is taken for rounding, and dropped, if its squared length is below this share of
+# the largest one. Chosen by the project's own tests.
+ROUNDING_SHARE = 1e-10
 
 
-def smallest_pairs(
+def find_smallest_pairs(
     inverse: Callable[[Float32[np.ndarray, "n b"]], Float32[np.ndarray, "n b"]],
     times: Callable[[Float32[np.ndarray, "n b"]], Float32[np.ndarray, "n b"]],
     n: int,
@@ -34,23 +44,23 @@ def smallest_pairs(
     Parameters
     ----------
     inverse : callable
-        Returns ``(L + shift * Id)^-1`` times a block of vectors.
+        Returns ``(L + shift Id)^-1`` times a block of vectors.
     times : callable
-        Returns L times a block.
+        Returns L times a block of vectors.
     n : int
-        Length of the vectors.
+        The length of the vectors.
     shift : float
-        Of the inverse.
+        The shift of the inverse.
     below : int
-        How many eigenvalues of L are below ``-shift``, where the inverse is negative.
+        The number of eigenvalues of L below ``-shift``, where the inverse is negative.
     wanted, count : int
-        How many eigenvalues should be found; how many vectors to return.
+        The number of eigenvalues that should be found, and the largest number of vectors to return.
     goal : float
-        The error of eigenvalues at which the basis need not grow.
+        The error of eigenvalues at which the basis need not grow any more.
     rng : numpy.random.Generator
-        For the first block.
+        The source of the first block.
     dense : TallBlocks
-        The algebra.
+        The algebra of blocks of vectors.
 
     Returns
     -------
@@ -64,80 +74,80 @@ def smallest_pairs(
     Golub and Underwood, "The Block Lanczos Method for Computing Eigenvalues", 1977; Ericsson and Ruhe, "The
     Spectral Transformation Lanczos Method", 1980.
     """
-    first = rng.standard_normal((n, min(BLOCK, n)), dtype=np.float32)
-    basis = [_orthonormal(first, dense.gram(first, first), dense)]
+    first = rng.standard_normal((n, min(BLOCK_SIZE, n)), dtype=np.float32)
+    basis = [_orthonormalize(first, dense.gram(first, first), dense)]
     projected = np.zeros((0, 0))
     while True:
         tick()
         new = inverse(basis[-1])
-        # The inverse is symmetric: up to rounding, it couples a block with itself and the one before alone.
+        # The inverse is symmetric. Up to rounding, it therefore couples a block only with itself and with the
+        # block before. The second product removes the rounding along the whole basis.
         near = dense.stacked_gram(basis[-2:], new)
         dense.subtract_product(new, basis[-2:], near)
         coupling = dense.stacked_gram(basis, new)
         gram = dense.subtract_product(new, basis, coupling)
         coupling[-len(near) :] += near
-        projected = _bordered(projected, coupling)
+        projected = _extend(projected, coupling)
         if len(projected) > wanted:
             energy = dense.gram(new, times(new)) + shift * gram
-            if _error(projected, energy, shift, below, wanted) <= SLACK * goal:
+            if _estimate_error(projected, energy, shift, below, wanted) <= SAFETY * goal:
                 break
-        if len(projected) >= min(LARGEST * (wanted + BLOCK), n):
+        if len(projected) >= min(LARGEST_BASIS * (wanted + BLOCK_SIZE), n):
             break
-        block = _orthonormal(new, gram, dense)
+        block = _orthonormalize(new, gram, dense)
         if block.shape[1] == 0:
             break
         basis.append(block)
     theta, vectors = linalg.eigh(projected)
-    chosen = _wanted_first(theta, below)[:count]
+    chosen = _order_wanted_first(theta, below)[:count]
     return dense.product(basis, vectors[:, chosen]), theta[chosen]
 
 
-def _bordered(
-    known: Float[np.ndarray, "a a"], coupling: Float[np.ndarray, "m b"]
-) -> Float[np.ndarray, "m m"]:
-    """Return the inverse's matrix in the basis, which has grown by b vectors."""
+def _extend(known: Float[np.ndarray, "a a"], coupling: Float[np.ndarray, "m b"]) -> Float[np.ndarray, "m m"]:
+    """Return the matrix of the inverse in the basis, which has grown by b vectors."""
     a = len(known)
     corner = (coupling[a:] + coupling[a:].T) / 2
     return np.block([[known, coupling[:a]], [coupling[:a].T, corner]])
 
 
-def _error(
+def _estimate_error(
     projected: Float[np.ndarray, "m m"],
     energy: Float[np.ndarray, "b b"],
     shift: float,
     below: int,
     wanted: int,
 ) -> float:
-    """Estimate the largest error of L's wanted eigenvalues, as far as the basis knows them.
+    """Estimate the largest error of the wanted eigenvalues of L, given the matrix of T in the basis.
 
-    With T the inverse of ``M = L + shift Id``, a Ritz vector x has the residual ``r = T x - theta x``: its
-    last b coefficients, times what T makes of the last block outside the basis. As ``r`` is also
-    ``-theta T (M x - x / theta)``, L's residual weighed by T is ``r' M r / theta^2``: LOBPCG's estimate, with
-    the same factor for the shift.
+    T is the inverse of ``M = L + shift Id``. A Ritz vector x of T has the residual ``r = T x - theta x``.
+    This is the product of two things: what T makes of the last block and the basis does not hold, and the
+    last b coefficients of x. ``energy`` is the former's Gram matrix with respect to M. As ``r`` also equals
+    ``-theta T (M x - x / theta)``, the residual of L weighted by T is ``r' M r / theta^2``. That is the
+    estimate that LOBPCG uses, too.
     """
     theta, vectors = linalg.eigh(projected)
-    chosen = _wanted_first(theta, below)[:wanted]
+    chosen = _order_wanted_first(theta, below)[:wanted]
     last = vectors[-len(energy) :, chosen]
-    weighed = np.abs(np.einsum("im,ij,jm->m", last, energy, last)) / theta[chosen] ** 2
-    largest = np.abs(1 / theta[chosen] - shift).max()
-    return float(weighed.max() * (1 + shift / largest))
+    weighted = np.abs(np.einsum("im,ij,jm->m", last, energy, last)) / theta[chosen] ** 2
+    return float(weighted.max() * undo_shift(shift, 1 / theta[chosen] - shift))
 
 
-def _wanted_first(theta: Float[np.ndarray, " m"], below: int) -> Int[np.ndarray, " m"]:
-    """Order eigenvalues of the inverse, which ascend, as those of L: negative ones, then from the largest.
+def _order_wanted_first(theta: Float[np.ndarray, " m"], below: int) -> Int[np.ndarray, " m"]:
+    """Return the order of the inverse's eigenvalues in which those of L ascend.
 
-    Beyond the known number of negative ones, what is negative is rounding.
+    Given are the inverse's eigenvalues in ascending order. First come the negative ones, from the one nearest
+    to zero, then the positive ones, from the largest. More negative ones than ``below`` are due to rounding.
     """
     below = min(below, int(np.count_nonzero(theta < 0)))
     return np.concatenate([np.arange(below)[::-1], np.arange(below, len(theta))[::-1]])
 
 
-def _orthonormal(
+def _orthonormalize(
     block: Float32[np.ndarray, "n b"], gram: Float[np.ndarray, "b b"], dense: TallBlocks
 ) -> Float32[np.ndarray, "n r"]:
-    """Orthonormalise a block, given its Gram matrix; again, for in single precision once is not enough."""
+    """Orthonormalize a block, given its Gram matrix; twice, as once is not enough in single precision."""
     for _ in range(2):
         squares, vectors = linalg.eigh(gram)
-        keep = squares > DEPENDENT * squares.max(initial=0)
+        keep = squares > ROUNDING_SHARE * squares.max(initial=0)
         block, gram = dense.transformed(block, vectors[:, keep] / np.sqrt(squares[keep]))
     return block

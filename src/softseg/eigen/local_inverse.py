@@ -1,4 +1,4 @@
-"""The default preconditioner: the exact inverse of the Laplacian's local part."""
+"""The preconditioner for Laplacians with far links everywhere: the exact inverse of their local part."""
 
 from __future__ import annotations
 
@@ -6,67 +6,65 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-from jaxtyping import Float
 from scipy import sparse
 
+from softseg.eigen.factorized import FactorizedInverse, factorize_shifted
 from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
-from softseg.eigen.problem import Problem
-from softseg.grid.dissection import Factorization, factorize
-from softseg.grid.laplacian import LOCAL_RADIUS
+from softseg.grid.links import FAR_SHARE
 
 if TYPE_CHECKING:
     from softseg.grid.laplacian import Laplacian
 
-# Times the mean diagonal over n: below most of the wanted eigenvalues, so that the inverse tells them apart.
-SHIFT = 5
-# The share of the far links' diagonal that is inverted too. Without it the inverse is far too large for what
-# is smooth locally but not across those links; all of it would be too much for what is smooth across both.
-FAR_SHARE = 0.5
-RAISE = 10  # where repelling links make the shifted local part indefinite
-INVERSE_ITERATIONS = 2  # on noise, to start from
+# The shift, as a multiple of the mean diagonal entry over the number of pixels. Most of the wanted
+# eigenvalues are larger. With a shift above them, the inverse would multiply all wanted eigenvectors by
+# nearly the same number and so could not tell them apart. With a shift of 1 the iteration diverges in single
+# precision unless it computes its Gram matrices anew every time, as it does now. Measured:
+# docs/performance.md, "Eigenvectors".
+LOCAL_SHIFT = 5.0
+# The factor by which the shift grows if repelling links leave the shifted local part indefinite. Chosen by
+# the project's own tests.
+LOCAL_SHIFT_GROWTH = 10.0
+# The number of times that a block of noise is multiplied by the inverse, which leaves smooth vectors to start
+# from. Chosen by the project's own tests.
+INVERSE_ITERATIONS = 2
 
 
 @final
 @dataclass(frozen=True)
 class LocalInverse(Preconditioner):
-    """Invert the part of the Laplacian that links near pixels, factorised by nested dissection.
+    """Invert the part of the Laplacian that links near pixels, factorized by nested dissection.
 
     That part holds the matting term, whose weights span so many orders of magnitude that a multigrid cycle
-    leaves 0.93 to 0.97 of an error; inverted exactly it leaves only the far links to the iteration, and
-    the better part of those is on the diagonal, which is inverted too.
+    leaves 0.93 to 0.97 of an error (docs/performance.md). The exact inverse leaves only the far links to the
+    iteration. Most of their effect is on the diagonal of the Laplacian, and a share of that is inverted as
+    well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import MattingAffinity, Scene
+    >>> from softseg.eigen import LOBPCG, LocalInverse
+    >>> scene = Scene(np.random.default_rng(0).random((40, 50, 3)))
+    >>> LOBPCG(preconditioner=LocalInverse()).solve(MattingAffinity().laplacian(scene), k=10)
+    <Eigenpairs: 10 of 2000 pixels, converged>
     """
 
     def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
-        """Factorise the local part, shifted to be positive definite."""
-        local = laplacian.local + FAR_SHARE * sparse.diags_array(laplacian.attraction)
-        shift = SHIFT * float(np.abs(laplacian.local.diagonal()).mean()) / local.shape[0]
-        shift = max(shift, np.finfo(np.float32).tiny)
-        while True:
-            try:
-                factors = factorize(sparse.csr_array(local), shift, laplacian.shape, LOCAL_RADIUS)
-            except np.linalg.LinAlgError:
-                shift *= RAISE
-            else:
-                return _Factorized(Problem(laplacian.matrix), factors, shift)
+        """Factorize the local part, shifted to be positive definite."""
+        matrix = laplacian.local + FAR_SHARE * sparse.diags_array(laplacian.attraction)
+        return _StartFromNoise(
+            *factorize_shifted(sparse.csr_array(matrix), laplacian, LOCAL_SHIFT, LOCAL_SHIFT_GROWTH)
+        )
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Factorized(Prepared):
-    problem: Problem
-    factors: Factorization
-    shift: float
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        return (self.problem,)
+class _StartFromNoise(FactorizedInverse):
+    """Start from noise that inverse iteration has made smooth."""
 
     def start(self, wanted: int, count: int, goal: float, rng: np.random.Generator) -> Start:
-        block = rng.standard_normal((self.problem.size, count), dtype=np.float32)
+        block = rng.standard_normal((self.factors.size, count), dtype=np.float32)
         for _ in range(INVERSE_ITERATIONS):
             block = self.factors.solve(block)
-            block /= max(block.max(), -block.min())
+            block /= max(block.max(), -block.min())  # keeps entries far from overflow
         return Start(block)
-
-    def precondition(self, depth: int, right: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-        return self.factors.solve(right)

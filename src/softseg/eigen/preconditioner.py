@@ -1,4 +1,4 @@
-"""What LOBPCG needs besides the Laplacian: an approximate inverse, and vectors to start from."""
+"""What LOBPCG needs besides the Laplacian: an approximate inverse of it, and vectors to start from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from jaxtyping import Float
 
-from softseg.eigen.problem import Problem
-
 if TYPE_CHECKING:
     from softseg.grid.laplacian import Laplacian
 
@@ -18,53 +16,81 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Vectors to start from.
+    """Vectors for LOBPCG to start from.
 
     Attributes
     ----------
-    vectors : ndarray, shape (n, found)
-        They need not be good.
+    vectors : ndarray, shape (N, found)
+        The nearer their span is to that of the wanted eigenvectors, the fewer iterations are left. They need
+        not be independent, and there may be fewer than were asked for.
     inverse_quotients : ndarray, shape (found,), or None
-        ``x' T x`` of each, where T is the shifted inverse itself, and the vectors have been made orthonormal
-        and combined so that they are its Ritz vectors. With the Rayleigh quotients they say how good the
-        vectors are.
+        The inner product ``x' T x`` for each vector x. A preconditioner may give them if T is the exact
+        inverse of ``L + shift Id``, and if the vectors are orthonormal up to rounding and are the Ritz
+        vectors of T in their span. LOBPCG can then tell without a product with T whether the vectors have
+        converged already.
     """
 
-    vectors: Float[np.ndarray, "n found"]
+    vectors: Float[np.ndarray, "N found"]
     inverse_quotients: Float[np.ndarray, " found"] | None = None
 
 
 class Prepared(abc.ABC):
-    """A preconditioner set up for one Laplacian."""
+    """A preconditioner that has been set up for one Laplacian L.
 
-    shift: float  # what T's own matrix has beyond the problem's, on the whole diagonal
+    Attributes
+    ----------
+    shift : float
+        T approximates the inverse of ``L + shift Id``; above 0, in units of L's entries.
+    """
 
-    @property
-    @abc.abstractmethod
-    def problems(self) -> tuple[Problem, ...]:
-        """Finest first; LOBPCG solves the last, prolongs, solves the one before, and so on."""
+    shift: float
 
     @abc.abstractmethod
     def start(self, wanted: int, count: int, goal: float, rng: np.random.Generator) -> Start:
-        """Return vectors to start from on the last problem, at most ``count``.
+        """Return vectors to start from.
 
-        Errors of the ``wanted`` smallest eigenvalues below ``goal`` are no use.
+        Parameters
+        ----------
+        wanted : int
+            The number of smallest eigenpairs that LOBPCG has been asked for.
+        count : int
+            The largest number of vectors to return; LOBPCG iterates on this many.
+        goal : float
+            The error at which LOBPCG takes an eigenvalue for converged, in units of L's entries. Making the
+            errors of the wanted eigenvalues smaller than this is wasted work.
+        rng : numpy.random.Generator
+            The source of any random vectors.
         """
 
     @abc.abstractmethod
-    def precondition(self, depth: int, right: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-        """Return ``T right``, T symmetric and near problem ``depth``'s shifted inverse.
+    def precondition(self, right: Float[np.ndarray, "N c"]) -> Float[np.ndarray, "N c"]:
+        """Return ``T right``, for a symmetric T that is near the inverse of ``L + shift Id``.
 
-        Positive definite, but perhaps on the few smallest eigenvectors.
+        T should be positive definite. Only for eigenvectors whose eigenvalues are below ``-shift``, where the
+        exact inverse is negative, may it be negative as well. Single precision is enough.
         """
 
 
 class Preconditioner(abc.ABC):
     """How LOBPCG is preconditioned and started.
 
-    A new one is one class: parameters as fields of a frozen dataclass, and `prepare`.
+    A new preconditioner is one class, a frozen dataclass whose fields are its parameters, with the method
+    `prepare`. `softseg.testing` has the test case that it must pass.
+
+    Examples
+    --------
+    A Laplacian annihilates constants. ``L + shift Id`` therefore multiplies them by the shift, and the
+    inverse divides them by it.
+
+    >>> import numpy as np
+    >>> from softseg import MattingAffinity, Scene
+    >>> from softseg.eigen import ShiftedInverse
+    >>> rng = np.random.default_rng(0)
+    >>> prepared = ShiftedInverse().prepare(MattingAffinity().laplacian(Scene(rng.random((20, 30, 3)))), rng)
+    >>> bool(np.allclose(prepared.shift * prepared.precondition(np.ones((600, 1))), 1, atol=1e-2))
+    True
     """
 
     @abc.abstractmethod
     def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
-        """Set up for one Laplacian."""
+        """Set up for one Laplacian, with ``rng`` as the source of random numbers."""

@@ -1,10 +1,9 @@
-"""The eigenproblems that LOBPCG iterates on: the Laplacian's own, and its copies on coarser levels."""
+"""The eigenproblem that LOBPCG iterates on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import final
 
 import numpy as np
 from jaxtyping import Float
@@ -13,46 +12,35 @@ from scipy import sparse
 from softseg.eigen.blocks import times_block
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class LongLinks:
-    """The part of the Laplacian beyond the local one, J C J': the same small graph C on every level."""
-
-    rows: sparse.csr_array  # J (n, S): how this level's unknowns add up to the linked pixels' values
-    rows_transposed: sparse.csr_array
-    graph: sparse.csr_array  # C (S, S)
-
-    def add_product(self, block: Float[np.ndarray, "n c"], out: Float[np.ndarray, "n c"]) -> None:
-        """Add ``J C J' block`` to ``out``."""
-        out += times_block(self.rows, times_block(self.graph, times_block(self.rows_transposed, block)))
-
-
-@final
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """``L x = value M x`` on one level."""
+    """``L x = value x`` for a sparse symmetric L.
 
-    matrix: sparse.csr_array  # L, or its local part where `long_links` holds the rest
-    long_links: LongLinks | None = None
-    mass: sparse.csr_array | None = None  # M; None for the identity
-    prolongation: sparse.csr_array | None = None  # P, from the next coarser problem
+    `softseg.eigen.hierarchy` derives the problems of coarser levels from it, ``L x = value M x``.
+
+    Attributes
+    ----------
+    matrix : scipy.sparse.csr_array, shape (n, n)
+        L, in double precision.
+    """
+
+    matrix: sparse.csr_array
 
     @property
     def size(self) -> int:
-        """Number of unknowns."""
+        """The number n of unknowns."""
         return self.matrix.shape[0]
 
     def times(self, block: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
         """Return L times a block, in the block's precision."""
-        product = times_block(self._single if block.dtype == np.float32 else self.matrix, block)
-        if self.long_links is not None:
-            self.long_links.add_product(block, product)
-        return product
+        return times_block(self._single if block.dtype == np.float32 else self.matrix, block)
 
     def times_mass(self, block: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-        """Return M times a block."""
-        return block if self.mass is None else times_block(self.mass, block)
+        """Return M times a block: here M is the identity, and the block itself is returned."""
+        return block
 
     @cached_property
     def _single(self) -> sparse.csr_array:
-        return self.matrix.astype(np.float32)
+        """The matrix with entries in single precision; its index arrays are shared with `matrix`."""
+        entries = self.matrix.data.astype(np.float32)
+        return sparse.csr_array((entries, self.matrix.indices, self.matrix.indptr), shape=self.matrix.shape)

@@ -9,20 +9,26 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sparse_linalg
 
-from softseg.eigen.base import Eigenpairs, Eigensolver, eigenpairs
+from softseg.eigen.base import Eigenpairs, Eigensolver, measure_pairs
+from softseg.grid.direct import factorize_symmetric, has_only_positive_pivots
 
 if TYPE_CHECKING:
     from softseg.grid.laplacian import Laplacian
+
+# The first guess of how far below zero the spectrum begins, as a multiple of the mean diagonal entry over the
+# number of pixels. The most negative eigenvalue was at 15 to 25 on all photos that the project looked at.
+FIRST_GUESS = 50
+GUESS_GROWTH = 4  # the factor from one guess to the next; chosen by the project's own tests
 
 
 @final
 @dataclass(frozen=True)
 class ShiftInvert(Eigensolver):
-    """Shift-invert Lanczos with one sparse factorisation (SciPy's SuperLU and ARPACK).
+    """Shift-invert Lanczos with one sparse factorization (SciPy's SuperLU and ARPACK).
 
     The exact path of the library: slow and memory-hungry above about a quarter of a megapixel, but it
     misses no eigenpair. The shift lies below the smallest eigenvalue, which the signs of the
-    factorisation's pivots prove (Sylvester's law of inertia).
+    factorization's pivots prove (Sylvester's law of inertia).
 
     Examples
     --------
@@ -36,31 +42,19 @@ class ShiftInvert(Eigensolver):
 
     def _solve(self, laplacian: Laplacian, k: int, rng: np.random.Generator) -> Eigenpairs:
         matrix = laplacian.matrix
-        shift, factor = _factor_below_spectrum(matrix)
-        inverse = sparse_linalg.LinearOperator(matrix.shape, matvec=factor.solve, dtype=np.float64)
+        shift, factors = _factorize_below_spectrum(matrix)
+        inverse = sparse_linalg.LinearOperator(matrix.shape, matvec=factors.solve, dtype=np.float64)
         start = rng.standard_normal(matrix.shape[0])
         values, vectors = sparse_linalg.eigsh(matrix, k, sigma=shift, OPinv=inverse, v0=start)
-        return eigenpairs(laplacian, values, vectors, converged=True)  # ARPACK raises if it does not
+        return measure_pairs(laplacian, values, vectors, converged=True)  # ARPACK raises if it does not
 
 
-def _factor_below_spectrum(matrix: sparse.csr_array) -> tuple[float, sparse_linalg.SuperLU]:
-    """Factor ``L - shift`` with a negative shift as near to the spectrum as guesses get."""
+def _factorize_below_spectrum(matrix: sparse.csr_array) -> tuple[float, sparse_linalg.SuperLU]:
+    """Factorize ``L - shift Id`` with a negative shift below all eigenvalues, as near as guesses get."""
     n = matrix.shape[0]
-    # The most negative eigenvalue was -15 to -25 times the mean diagonal over n on all photos we looked at.
-    shift = -50 * float(np.abs(matrix.diagonal()).mean()) / n
+    shift = -FIRST_GUESS * float(np.abs(matrix.diagonal()).mean()) / n
     while True:
-        factor = _symmetric_factor(matrix - shift * sparse.eye_array(n))
-        if (factor.U.diagonal() > 0).all():
-            return shift, factor
-        shift *= 4
-
-
-def _symmetric_factor(matrix: sparse.csr_array) -> sparse_linalg.SuperLU:
-    # Pivots stay on the diagonal, so that U's diagonal is the D of an L D L' and shows the inertia. This
-    # ordering fills in four times less than SciPy's default one.
-    return sparse_linalg.splu(
-        sparse.csc_array(matrix),
-        permc_spec="MMD_AT_PLUS_A",
-        diag_pivot_thresh=0.0,
-        options={"SymmetricMode": True},
-    )
+        factors = factorize_symmetric(matrix - shift * sparse.eye_array(n))
+        if has_only_positive_pivots(factors):
+            return shift, factors
+        shift *= GUESS_GROWTH

@@ -1,4 +1,4 @@
-"""Semantic features: extractors by name, and the preprocessing that makes three channels of any number."""
+"""Semantic features: extractors by name, and the preprocessing that reduces their channels to three."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Photos through networks: on the device that is asked for, whole if memory suffices, else in tiles."""
+"""Running networks on photos: on a given device, on the whole photo if memory suffices, and else in tiles."""
 
 from __future__ import annotations
 
@@ -6,32 +6,43 @@ import itertools
 import re
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-TILES = (1024, 512, 256)  # sides in pixels, tried in this order
+# Sides of the tiles in pixels, in the order in which they are tried. Chosen by the project.
+TILES = (1024, 512, 256)
+
+# Pixels by which neighboring tiles overlap at least, and over which they are blended. Chosen by the project.
 OVERLAP = 64
 
+# The messages of the RuntimeErrors by which torch's backends say that memory ran out;
+# tests/features/test_inference.py has examples.
 _OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 
-def checked_device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
     """Return torch's device of that name.
+
+    Parameters
+    ----------
+    name : str
+        A name such as ``"cpu"`` or ``"cuda"``.
 
     Raises
     ------
     ValueError
-        If there is none, or it cannot be used here.
+        If there is no such device, or it cannot be used here.
 
     Examples
     --------
-    >>> from softseg.features._inference import checked_device
-    >>> checked_device("cpu")
+    >>> from softseg.features._inference import find_device
+    >>> find_device("cpu")
     device(type='cpu')
     """
     import torch
@@ -44,19 +55,19 @@ def checked_device(name: str) -> torch.device:
 
 
 def as_batch(image: Float[np.ndarray, "H W 3"], device: torch.device) -> torch.Tensor:
-    """Return a photo as torch has it: (1, 3, H, W), float32."""
+    """Return a photo as networks in torch take it: (1, 3, H, W), float32, on the device."""
     import torch
 
     return torch.from_numpy(np.moveaxis(image, 2, 0)[None].astype(np.float32, order="C")).to(device)
 
 
 def as_features(maps: torch.Tensor) -> Float32[np.ndarray, "h w C"]:
-    """Return a network's maps, (1, C, h, w), with the channels last.
+    """Return a network's maps, (1, C, h, w), as a float32 array with the channels last.
 
     Raises
     ------
     ValueError
-        If they hold NaN or infinity.
+        If the maps hold NaN or infinity.
     """
     features = np.ascontiguousarray(maps[0].permute(1, 2, 0).float().cpu().numpy())
     if not np.isfinite(features).all():
@@ -64,31 +75,40 @@ def as_features(maps: torch.Tensor) -> Float32[np.ndarray, "h w C"]:
     return features
 
 
-def described(
+def freeze(network: nn.Module, device: torch.device) -> Any:
+    """Move a network to a device for computing features: in evaluation mode, and without gradients."""
+    return network.to(device).eval().requires_grad_(False)
+
+
+def describe_within_memory(
     describe: Callable[[Float64[np.ndarray, "H W 3"]], Float32[np.ndarray, "H W C"]],
     image: Float64[np.ndarray, "H W 3"],
 ) -> Float32[np.ndarray, "H W C"]:
-    """Return ``describe(image)``; where memory runs out, that of overlapping tiles.
+    """Return ``describe(image)``, or, if memory runs out, features put together from overlapping tiles.
 
-    Each tile is described as a photo of its own; where tiles overlap they are blended linearly, so that no
-    seam shows. A network then sees less of a pixel's surroundings.
+    Each tile is described as if it were a photo. Where tiles overlap, their features are blended linearly, so
+    that no seam shows. In a tile, a network sees less of a pixel's surroundings.
 
     Parameters
     ----------
     describe : callable
-        Maps a photo, (H, W, 3), to features, (H, W, C).
-    image : array, shape (H, W, 3)
-        The photo.
+        A function of a photo, (H, W, 3), that returns its features, (H, W, C).
+    image : array of float64, shape (H, W, 3)
+        The photo, RGB in [0, 1].
+
+    Returns
+    -------
+    array of float32, shape (H, W, C)
 
     Raises
     ------
     MemoryError
-        If memory does not suffice for the smallest tiles.
+        If memory does not even suffice for the smallest tiles.
 
     Warns
     -----
     UserWarning
-        Before it falls back to tiles.
+        Whenever memory has run out and tiles, or smaller tiles, are tried next.
     """
     for side in (None, *TILES):
         if side is not None:
@@ -100,7 +120,7 @@ def described(
                 stacklevel=3,
             )
         try:
-            return describe(image) if side is None else _in_tiles(describe, image, side)
+            return describe(image) if side is None else _describe_in_tiles(describe, image, side)
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -108,19 +128,21 @@ def described(
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # torch has an error of its own for CUDA only; elsewhere it is a RuntimeError that says so.
+    # torch has a class of its own for this error on CUDA only. On other devices only the message of a
+    # RuntimeError tells.
     return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
 
 
-def _in_tiles(
+def _describe_in_tiles(
     describe: Callable[[np.ndarray], np.ndarray], image: Float64[np.ndarray, "H W 3"], side: int
 ) -> Float32[np.ndarray, "H W C"]:
+    """Describe tiles of at most ``side`` pixels along each axis, and blend them into the photo's features."""
     height, width = image.shape[:2]
     total: np.ndarray | None = None
     weights = np.zeros((height, width, 1), np.float32)
-    for rows, columns in itertools.product(_spans(height, side), _spans(width, side)):
+    for rows, columns in itertools.product(_place_spans(height, side), _place_spans(width, side)):
         features = describe(np.ascontiguousarray(image[rows, columns]))
-        weight = (_ramps(features.shape[0])[:, None] * _ramps(features.shape[1]))[:, :, None]
+        weight = (_make_ramps(features.shape[0])[:, None] * _make_ramps(features.shape[1]))[:, :, None]
         if total is None:
             total = np.zeros((height, width, features.shape[2]), np.float32)
         total[rows, columns] += weight * features
@@ -130,15 +152,23 @@ def _in_tiles(
     return total
 
 
-def _spans(length: int, side: int) -> list[slice]:
-    """Cover a line by evenly spread spans of ``side`` pixels that overlap by OVERLAP or more."""
+def _place_spans(length: int, side: int) -> list[slice]:
+    """Return evenly spread spans of ``side`` pixels that cover ``length`` pixels.
+
+    Neighboring spans overlap by at least OVERLAP pixels.
+    """
     side = min(side, length)
     count = 1 + -(-(length - side) // (side - OVERLAP)) if length > side else 1
     starts = np.linspace(0, length - side, count).astype(int).tolist()
     return [slice(start, start + side) for start in starts]
 
 
-def _ramps(length: int) -> Float32[np.ndarray, " length"]:
-    """Weights that rise from either end of a span until OVERLAP pixels in."""
+def _make_ramps(length: int) -> Float32[np.ndarray, " length"]:
+    """Return weights that rise linearly from both ends of a span and reach 1 OVERLAP pixels inside it."""
     from_the_ends = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1
     return np.minimum(from_the_ends / OVERLAP, 1).astype(np.float32)
+
+
+# The former names of two functions, which softseg.features.lite uses.
+checked_device = find_device
+described = describe_within_memory

@@ -1,4 +1,4 @@
-"""Compiled loops of the features package: window means, local affine models, edge-stopped smoothing."""
+"""Numba kernels of the features package: window means, local affine models, and smoothing up to edges."""
 
 import numpy as np
 from numba import prange
@@ -7,16 +7,18 @@ from softseg._numba import kernel, parallel_kernel
 
 
 @kernel
-def _window_mean(plane, before, after, out):
-    """Mean over the window of each pixel: ``before`` pixels back to ``after`` ahead on both axes.
+def _average_window(plane, before, after, out):
+    """Write the mean over each pixel's window, which reaches ``before`` pixels back and ``after`` ahead.
 
-    Running sums, so the cost does not depend on the window. They are float64: then adding and taking away
-    float32 values is all but exact and nothing drifts along a line. Edges are replicated.
+    The window is the same on both axes, and edges are replicated. The sums are running ones, so that the cost
+    does not depend on the window. They are float64, so that float32 values are added and subtracted almost
+    exactly and the sums do not drift along a line.
     """
     height, width = plane.shape
     size = before + 1 + after
     scale = 1.0 / (size * size)
-    # columns[before + x] is the sum over the window's rows at x; the margins replicate the outer columns.
+    # columns[before + x] is the sum over the window's rows in column x. The margins replicate the outer
+    # columns.
     columns = np.zeros(before + width + after)
     middle = columns[before : before + width]
     for dy in range(-before, after + 1):
@@ -41,16 +43,16 @@ def _window_mean(plane, before, after, out):
 
 
 @parallel_kernel
-def window_means(planes, before, after):
-    """Return the window mean of each plane of (K, H, W), float64."""
+def average_windows(planes, before, after):
+    """Return the window means, float64, of each plane of (K, H, W)."""
     out = np.empty(planes.shape)
     for k in prange(planes.shape[0]):
-        _window_mean(planes[k], before, after, out[k])
+        _average_window(planes[k], before, after, out[k])
     return out
 
 
 @kernel
-def _product(a, b, out):
+def _multiply(a, b, out):
     for i in range(out.size):
         out[i] = a[i] * b[i]
 
@@ -62,79 +64,81 @@ def _subtract_product(a, b, out):
 
 
 @kernel
-def _inner(a_0, a_1, a_2, b_0, b_1, b_2, out):
+def _dot(a_0, a_1, a_2, b_0, b_1, b_2, out):
     for i in range(out.size):
         out[i] = a_0[i] * b_0[i] + a_1[i] * b_1[i] + a_2[i] * b_2[i]
 
 
 @kernel
-def _affine_model(plane, guide, mean_guide, inverse, before, after, scratch, model):
+def _fit_model(plane, guide, mean_guide, inverse, before, after, scratch, model):
     """Fit ``plane = a . guide + b`` in every window, then average the fits of the windows around each pixel.
 
-    ``inverse``: the six distinct entries (00, 01, 02, 11, 12, 22) of (window covariance + epsilon Id)^-1.
-    ``model`` (4, H, W) receives a and b; ``scratch`` has the same shape. The loops are short and flat because
-    the compiler vectorises them so, and gives up on one loop over all these arrays.
+    ``inverse`` (6, H, W) has the distinct entries 00, 01, 02, 11, 12, 22 of the inverse of the window's
+    covariance plus epsilon Id. The three planes of a and the plane of b are written to ``model`` (4, H, W),
+    and ``scratch`` has the same shape. The loops are short and flat because the compiler vectorizes those,
+    and not one loop over all these arrays.
     """
     flat = plane.size
     means = mean_guide.reshape(3, flat)
     inv = inverse.reshape(6, flat)
     sums = model.reshape(4, flat)
     fit = scratch.reshape(4, flat)
-    _window_mean(plane, before, after, model[3])
+    _average_window(plane, before, after, model[3])
     for c in range(3):
-        _product(plane.reshape(flat), guide[c].reshape(flat), fit[c])
-        _window_mean(scratch[c], before, after, model[c])
+        _multiply(plane.reshape(flat), guide[c].reshape(flat), fit[c])
+        _average_window(scratch[c], before, after, model[c])
         _subtract_product(means[c], sums[3], sums[c])  # now the covariance of guide channel c and plane
-    _inner(inv[0], inv[1], inv[2], sums[0], sums[1], sums[2], fit[0])
-    _inner(inv[1], inv[3], inv[4], sums[0], sums[1], sums[2], fit[1])
-    _inner(inv[2], inv[4], inv[5], sums[0], sums[1], sums[2], fit[2])
+    _dot(inv[0], inv[1], inv[2], sums[0], sums[1], sums[2], fit[0])
+    _dot(inv[1], inv[3], inv[4], sums[0], sums[1], sums[2], fit[1])
+    _dot(inv[2], inv[4], inv[5], sums[0], sums[1], sums[2], fit[2])
     fit[3] = sums[3]
     for c in range(3):
         _subtract_product(fit[c], means[c], fit[3])
     for c in range(4):
-        _window_mean(scratch[c], after, before, model[c])
+        _average_window(scratch[c], after, before, model[c])
 
 
 @parallel_kernel
-def affine_models(planes, guide, mean_guide, inverse, before, after):
+def fit_affine_models(planes, guide, mean_guide, inverse, before, after):
     """Return the averaged local affine models (C, 4, H, W), float64, of every plane of (C, H, W)."""
     channels, height, width = planes.shape
     models = np.empty((channels, 4, height, width))
     for k in prange(channels):
         scratch = np.empty((4, height, width))
-        _affine_model(planes[k], guide, mean_guide, inverse, before, after, scratch, models[k])
+        _fit_model(planes[k], guide, mean_guide, inverse, before, after, scratch, models[k])
     return models
 
 
 @parallel_kernel
-def guided_filter_planes(planes, guide, mean_guide, inverse, before, after, workspace):
+def filter_planes(planes, guide, mean_guide, inverse, before, after, workspace):
     """Replace every plane of (C, H, W) by its guided filter.
 
-    ``workspace`` (T, 2, 4, H, W): room for T threads to hold one channel's model each. Fresh memory for every
-    channel would cost more than the arithmetic.
+    ``workspace`` (T, 2, 4, H, W) gives each of T threads room for one channel's model, because allocating
+    memory for every channel would cost more than the arithmetic.
     """
     channels, height, width = planes.shape
     flat = height * width
     workers = workspace.shape[0]
     for worker in prange(workers):
         scratch, model = workspace[worker, 0], workspace[worker, 1]
-        colour, fit = guide.reshape(3, flat), model.reshape(4, flat)
+        color, fit = guide.reshape(3, flat), model.reshape(4, flat)
         for k in range(worker, channels, workers):
-            _affine_model(planes[k], guide, mean_guide, inverse, before, after, scratch, model)
+            _fit_model(planes[k], guide, mean_guide, inverse, before, after, scratch, model)
             filtered = planes[k].reshape(flat)
-            _inner(colour[0], colour[1], colour[2], fit[0], fit[1], fit[2], filtered)
+            _dot(color[0], color[1], color[2], fit[0], fit[1], fit[2], filtered)
             for i in range(flat):
                 filtered[i] += fit[3, i]
 
 
 @parallel_kernel
 def diffuse(planes, across, down, decays):
-    """Smooth (C, H, W) in place by first-order recursions along rows and columns, to and fro.
+    """Smooth (C, H, W) in place by first-order recursions along rows and columns, forward and backward.
 
-    ``across[y, x]`` in [0, 1] is the passage from pixel (y, x - 1) to (y, x) and back, ``down[y, x]`` that
-    between (y - 1, x) and (y, x). One round for each of ``decays``, the weight kept per pixel travelled.
-    Written as ``value += weight * (other - value)``: equal values stay the same bits, and so does everything
-    behind a passage of 0.
+    ``across[y, x]`` in [0, 1] is how much passes between the pixels (y, x - 1) and (y, x), in both
+    directions, and ``down[y, x]`` how much passes between (y - 1, x) and (y, x). Each of ``decays`` makes one
+    round: it is the share of a weight that is left after one pixel. The recursion is
+    ``value += weight * (other - value)``, so that the bits do not change where values are equal or nothing
+    passes.
     """
     channels, height, width = planes.shape
     for decay in decays:

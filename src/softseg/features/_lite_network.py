@@ -62,9 +62,10 @@ class LiteNetwork(nn.Module):
     every pixel knows what else there is, and its finest is put beside the colors themselves. The features of
     a pixel are a vector of length one.
 
-    Two things differ from the published encoder. The statistics of its batch normalization are folded into
-    the convolutions before it. Edges are padded by repeating them, where zeros would tell a pixel how far the
-    border is and make a photo of one color look different there.
+    Two things differ from the published encoder. Its batch normalization keeps the published statistics and
+    gains for good, as fixed gains and learned shifts of the convolutions before it. Edges are padded by
+    repeating them, where zeros would tell a pixel how far the border is and make a photo of one color look
+    different there.
     """
 
     #: Height and width of the input are multiples of this.
@@ -139,7 +140,7 @@ class _Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, _STEM, 3, stride=2)
+        self.stem = _Convolution(3, _STEM, 3, stride=2)
         stages, width = [], _STEM
         for stage in _STAGES:
             first = _Block(width, stage, stage.stride)
@@ -160,7 +161,7 @@ class _Encoder(nn.Module):
                 levels.append(x)
         return levels
 
-    def published_names(self) -> Iterator[tuple[nn.Conv2d, str, str]]:
+    def published_names(self) -> Iterator[tuple[_Convolution, str, str]]:
         """Yield every convolution, and how the published file names it and the normalization after it."""
         yield self.stem, "_conv_stem", "_bn0"
         blocks = (module for module in self.stages.modules() if isinstance(module, _Block))
@@ -171,6 +172,24 @@ class _Encoder(nn.Module):
             yield block.project, f"_blocks.{k}._project_conv", f"_blocks.{k}._bn2"
 
 
+class _Convolution(nn.Conv2d):
+    """A convolution whose output channels have gains that training does not change.
+
+    The gains are those of the batch normalization after it. Were they multiplied into the weights, many would
+    be five times smaller than the published network's and others twenty times larger. Adam's steps do not
+    depend on how large a weight is: it would forget some layers and hardly move others (docs/model-card.md).
+    """
+
+    gain: Tensor
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride, groups=groups)
+        self.register_buffer("gain", torch.ones(outputs, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight * self.gain, self.bias)
+
+
 class _Block(nn.Module):
     """An inverted residual (Sandler et al. 2018): to more channels, a filter for each, back to few."""
 
@@ -179,9 +198,9 @@ class _Block(nn.Module):
         inner = inputs * stage.expansion
         self.kernel, self.stride = stage.kernel, stride
         self.is_residual = stride == 1 and inputs == stage.width
-        self.expand = nn.Conv2d(inputs, inner, 1) if stage.expansion > 1 else None
-        self.depthwise = nn.Conv2d(inner, inner, stage.kernel, stride, groups=inner)
-        self.project = nn.Conv2d(inner, stage.width, 1)
+        self.expand = _Convolution(inputs, inner, 1) if stage.expansion > 1 else None
+        self.depthwise = _Convolution(inner, inner, stage.kernel, stride, groups=inner)
+        self.project = _Convolution(inner, stage.width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         # Repeating edges commutes with what is done to each pixel alone. Here there are fewest channels.
@@ -219,13 +238,14 @@ def _repeat_edges(x: Tensor, kernel: int, stride: int) -> Tensor:
 
 
 @torch.no_grad()
-def _fold(convolution: nn.Conv2d, published: dict[str, Tensor], name: str, normalization: str) -> None:
-    """Copy a published convolution, with the batch normalization after it folded in."""
+def _fold(convolution: _Convolution, published: dict[str, Tensor], name: str, normalization: str) -> None:
+    """Copy a published convolution, with the batch normalization after it as its gains and in its shifts."""
     statistics = (
         published[f"{normalization}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
     )
     scale, shift, mean, variance = statistics
     factor = scale / (variance + _BATCH_NORM_EPSILON).sqrt()
-    convolution.weight.copy_(published[f"{name}.weight"] * factor[:, None, None, None])
+    convolution.weight.copy_(published[f"{name}.weight"])
+    convolution.gain.copy_(factor[:, None, None, None])
     assert convolution.bias is not None
     convolution.bias.copy_(shift - mean * factor)

@@ -1,18 +1,21 @@
-"""Files of weights: safetensors that say which network they are of, written whole, checked when read."""
+"""Files of weights: safetensors that name their network, are written whole, and are checked when read."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from softseg._files import whole_files
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-_KEY = "softseg"  # one entry for all, "network sha256": the order of several varies from file to file
+# The key of the one entry in a file's metadata, whose value is "NETWORK SHA256". There is only one entry
+# because safetensors writes several in varying order, and equal weights should make equal files.
+_KEY = "softseg"
 
 
 def save_weights(path: str | os.PathLike[str], weights: dict[str, Tensor], network: str) -> None:
@@ -21,11 +24,11 @@ def save_weights(path: str | os.PathLike[str], weights: dict[str, Tensor], netwo
     Parameters
     ----------
     path : str or path
-        A ``.safetensors`` file; its folder is made if need be.
+        The ``.safetensors`` file to write. Its folder is made if it does not exist.
     weights : dict of str to tensor
-        As ``module.state_dict()`` returns them.
+        The weights, as ``module.state_dict()`` returns them.
     network : str
-        Which network they are of.
+        The name of the network that the weights belong to.
 
     Examples
     --------
@@ -40,7 +43,7 @@ def save_weights(path: str | os.PathLike[str], weights: dict[str, Tensor], netwo
 
     path = Path(path)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    metadata = {_KEY: f"{network} {_digest(weights)}"}
+    metadata = {_KEY: f"{network} {_hash_weights(weights)}"}
     with whole_files(path.parent) as scratch:
         save_file(weights, scratch / path.name, metadata=metadata)
 
@@ -53,18 +56,20 @@ def load_weights(path: str | os.PathLike[str], network: str) -> dict[str, Tensor
     path : str or path
         The file.
     network : str
-        Which network the weights must be of.
+        The name of the network that the weights must belong to.
 
     Returns
     -------
     dict of str to tensor
+        The weights by name, on the CPU.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no safetensors file, of another network, or not as it was written.
+        If the file is not in the safetensors format, belongs to another network, or has changed since it was
+        written.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -72,24 +77,69 @@ def load_weights(path: str | os.PathLike[str], network: str) -> dict[str, Tensor
     try:
         with safe_open(path, framework="pt") as file:
             found, _, digest = (file.metadata() or {}).get(_KEY, "").partition(" ")
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # file is no mapping
     except (SafetensorError, OSError) as error:
         raise ValueError(f"checkpoint: cannot read {os.fspath(path)}: {error}") from error
     if found != network:
         kind = f"those of {found!r}" if found else "some that softseg did not write"
         raise ValueError(f"checkpoint: expected weights of {network!r}, got {kind}: {os.fspath(path)}")
-    if digest != _digest(weights):
+    if digest != _hash_weights(weights):
         raise ValueError(f"checkpoint: its SHA-256 is not that of its weights: {os.fspath(path)}")
     return weights
 
 
+def load_network(
+    path: str | os.PathLike[str], name: str, build: Callable[[dict[str, Tensor]], nn.Module]
+) -> Any:
+    """Return a network with the weights that a file holds, on the CPU.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that :func:`save_weights` wrote.
+    name : str
+        The name of the network that the weights must belong to.
+    build : callable
+        A function of the weights that returns the network, whatever its own weights are. It is called under
+        ``torch.device("meta")``, so that the network's first weights take neither memory nor random numbers.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As in :func:`load_weights`. A ValueError is raised, too, if the weights do not fit the network.
+    """
+    import torch
+
+    # Training leaves weights in half precision.
+    weights = {
+        key: value.float() if value.is_floating_point() else value
+        for key, value in load_weights(path, name).items()
+    }
+    try:
+        with torch.device("meta"):
+            network = build(weights)
+        network.load_state_dict(weights, assign=True)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"checkpoint: its weights are not those of the network it names: {os.fspath(path)}"
+        ) from error
+    return network
+
+
+def hash_file(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal: what tells files of weights apart."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_exists(path: str | os.PathLike[str], advice: str = "") -> None:
-    """Raise unless there is a file of that name."""
+    """Raise FileNotFoundError, with the advice at the end of its message, unless there is such a file."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"checkpoint: no such file: {os.fspath(path)}{advice}")
 
 
-def _digest(weights: dict[str, Tensor]) -> str:
+def _hash_weights(weights: dict[str, Tensor]) -> str:
+    """Return the SHA-256 of the weights' names, types, shapes and bytes, in hexadecimal."""
     digest = hashlib.sha256()
     for name, tensor in sorted(weights.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

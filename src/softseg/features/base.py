@@ -1,4 +1,4 @@
-"""What every feature extractor is: a photo in, raw features for every pixel out."""
+"""The interface of feature extractors, which turn a photo into raw features of every pixel."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from jaxtyping import Float32, Float64
 
 
 class FeatureExtractor(ABC):
-    """A way to describe every pixel by numbers that are close within an object and far apart across objects.
+    """A description of every pixel by numbers that are close within an object and far apart across objects.
 
-    To write a new one: subclass it in a file of its own as a frozen dataclass (parameters as fields, no
-    state, so that extractors compare by value and their repr can be pasted back), write :meth:`extract`, and
-    register it under a name in ``softseg.features.registry``. It must
+    To write a new extractor, subclass this class in a file of its own, as a frozen dataclass whose fields are
+    the parameters. It has no other state, so that extractors compare by value and their repr can be pasted
+    back. Write :meth:`extract`, and register the class under a name in ``softseg.features.registry``. The
+    extractor must
 
     - accept any photo of at least 3x3 pixels, square or not, and return features of exactly its size;
     - return finite numbers, and the same ones each time;
-    - describe a photo of one colour by the same numbers everywhere, unless it is a given network that pads
+    - describe a photo of one color by the same numbers everywhere, unless it is a given network that pads
       with zeros or adds positions;
     - import heavy packages such as torch inside its methods, not at the top of its file.
 
-    Features are *raw*: of any number of channels and not normalised, but with their useful range within
-    [-5, 5], where :func:`softseg.features.preprocess` clips them.
+    Features are *raw*: they have any number of channels and are not normalized. Their useful range should lie
+    within [-5, 5], because :func:`softseg.features.preprocess` clips them to it.
 
     Examples
     --------
@@ -51,7 +52,7 @@ class FeatureExtractor(ABC):
         Returns
         -------
         array of float32, shape (H, W, C)
-            Any number of channels C >= 1.
+            The features, of any number of channels C >= 1.
         """
 
     def preprocessed(
@@ -59,16 +60,16 @@ class FeatureExtractor(ABC):
     ) -> Float32[np.ndarray, "H W {n_components}"]:
         """Return the few channels that the affinities compare.
 
-        That is :meth:`extract`, then :func:`softseg.features.preprocess`. Whoever needs preprocessed features
-        asks for them here, so that nothing is preprocessed twice: an extractor that has them already (kept on
-        disk, say) overrides this method.
+        This method calls :meth:`extract` and then :func:`softseg.features.preprocess`. All other code gets
+        preprocessed features from this method. So an extractor that already has them, on disk for example,
+        overrides this method, and nothing is preprocessed twice.
 
         Parameters
         ----------
         image : array of float64, shape (H, W, 3)
             RGB in [0, 1].
         n_components : int
-            Channels wanted.
+            The number of channels to return, at least 1.
 
         Returns
         -------
@@ -80,8 +81,8 @@ class FeatureExtractor(ABC):
         return preprocess(self.extract(image), image, n_components)
 
     def fingerprint(self) -> str:
-        """Return what the features depend on beside the photo: equal fingerprints, equal features.
+        """Return a text that tells extractors apart: those of equal fingerprints compute equal features.
 
-        The repr, unless there is more to an extractor, such as a file whose content may change.
+        It is the repr, unless the features depend on more, such as a file whose content may change.
         """
         return repr(self)

@@ -1,4 +1,4 @@
-"""Features kept on disk, preprocessed, so that a photo goes through a network only once."""
+"""Preprocessed features that are kept on disk, so that a network runs only once on a photo."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from softseg._checks import check_count
 from softseg._files import whole_files
 from softseg.features.base import FeatureExtractor
 
+# The errors that numpy raises for a file of features that is missing, damaged, or something else.
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -24,21 +25,21 @@ _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib
 class CachedFeatures(FeatureExtractor):
     """An extractor whose preprocessed features are kept in a folder.
 
-    They are kept preprocessed, 3 channels instead of perhaps 128: :meth:`preprocessed` looks in the folder,
-    :meth:`extract` always computes.
+    The folder holds preprocessed features, of 3 channels instead of perhaps 128. :meth:`preprocessed` looks
+    in the folder first, while :meth:`extract` always computes the raw features.
 
     Parameters
     ----------
     extractor : FeatureExtractor
-        What computes the features.
+        The extractor that computes the features.
     folder : str or path
-        Made if need be. One file for each photo, extractor, number of channels and version of softseg; what
-        the extractor depends on beside the photo is its ``fingerprint()``. Nothing is ever deleted.
+        The folder, which is made if it does not exist. It has one file for each photo, extractor (told apart
+        by ``fingerprint()``), number of channels and version of softseg. No file is ever deleted.
 
     Notes
     -----
-    Files are written whole, so that several processes can share the folder. One that cannot be read or is
-    damaged (it has checksums) is computed anew.
+    Files are written whole, so that several processes can share the folder. Features whose file cannot be
+    read or is damaged, which its checksums tell, are computed anew.
 
     Examples
     --------
@@ -69,6 +70,7 @@ class CachedFeatures(FeatureExtractor):
         Returns
         -------
         array of float32, shape (H, W, C)
+            The raw features.
         """
         return self.extractor.extract(image)
 
@@ -82,15 +84,20 @@ class CachedFeatures(FeatureExtractor):
         image : array of float64, shape (H, W, 3)
             RGB in [0, 1].
         n_components : int
-            Channels wanted.
+            The number of channels to return, at least 1.
 
         Returns
         -------
         array of float32, shape (H, W, n_components)
             In [0, 1].
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``n_components`` is not an integer of at least 1.
         """
         check_count("n_components", n_components)
-        path = self._path(image, n_components)
+        path = self._find_path(image, n_components)
         features = _read(path, (*image.shape[:2], n_components))
         if features is None:
             features = self.extractor.preprocessed(image, n_components)
@@ -99,10 +106,11 @@ class CachedFeatures(FeatureExtractor):
         return features
 
     def fingerprint(self) -> str:
-        """Return that of the extractor: where its features are kept changes nothing."""
+        """Return the extractor's fingerprint, because the folder does not change the features."""
         return self.extractor.fingerprint()
 
-    def _path(self, image: Float64[np.ndarray, "H W 3"], n_components: int) -> Path:
+    def _find_path(self, image: Float64[np.ndarray, "H W 3"], n_components: int) -> Path:
+        """Return the file of a photo's features, whose name is a hash of all that they depend on."""
         about = f"{softseg.__version__} {self.extractor.fingerprint()} {n_components} {image.shape}"
         digest = hashlib.sha256(about.encode())
         digest.update(np.ascontiguousarray(image).data)
@@ -110,7 +118,7 @@ class CachedFeatures(FeatureExtractor):
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the features in a file, or None if there is no such file or not such features in it."""
+    """Return the features in a file, or None if there is no file with features of this shape."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             features = arrays["features"]

@@ -1,4 +1,4 @@
-"""Features of DeepLab-v3, a network for semantic segmentation, as torchvision has it."""
+"""Features of DeepLab-v3, a network for semantic segmentation that torchvision carries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from softseg.features._inference import as_features, checked_device, described
+from softseg.features._inference import as_features, describe_within_memory, find_device, freeze
 from softseg.features.base import FeatureExtractor
 from softseg.features.module import (
     IMAGENET_MEAN,
@@ -19,23 +19,27 @@ from softseg.features.module import (
     size_in_cells,
 )
 
-_STRIDE = 16  # that of the coarsest of the models
-_SIDE = 520  # the shorter one of the photos that the published weights were trained on
+# Pixels per cell of the coarsest model's feature map. Photos are resized to multiples of it for all models.
+_STRIDE = 16
+
+# Photos are resized to about the square of this many pixels. It is the shorter side of the photos that
+# torchvision's weights were trained on.
+_SIDE = 520
 
 
 @dataclass(frozen=True)
 class DeepLabV3Features(FeatureExtractor):
     """The last 256 channels before DeepLab-v3's classes, brought to the photo's size along its edges.
 
-    Needs ``pip install softseg[torchvision]``. The weights are fetched at first use by torchvision, into
+    They need ``pip install softseg[torchvision]``. At first use, torchvision downloads the weights into
     torch's cache.
 
     Parameters
     ----------
     model : str
-        ``"deeplabv3_resnet50"``, ``"deeplabv3_resnet101"`` or ``"deeplabv3_mobilenet_v3_large"``.
+        One of ``"deeplabv3_resnet50"``, ``"deeplabv3_resnet101"`` and ``"deeplabv3_mobilenet_v3_large"``.
     device : str
-        Where torch computes, such as ``"cpu"`` or ``"cuda"``.
+        The device that torch computes on, such as ``"cpu"`` or ``"cuda"``.
 
     Raises
     ------
@@ -56,8 +60,8 @@ class DeepLabV3Features(FeatureExtractor):
     Source: Chen et al., Rethinking Atrous Convolution for Semantic Image Segmentation, 2017; weights trained
     on COCO photos with the 20 classes of Pascal VOC.
 
-    The photo is resized to about 520 * 520 pixels, the scale of the training. The network pads with zeros: a
-    photo of one colour does not give one vector.
+    The photo is resized to about 520 * 520 pixels, the scale of the training. The network pads with zeros, so
+    that the pixels of a photo of one color do not all have the same features.
 
     Examples
     --------
@@ -84,11 +88,12 @@ class DeepLabV3Features(FeatureExtractor):
         Returns
         -------
         array of float32, shape (H, W, 256)
+            They have no unit; preprocessing clips them to [-5, 5].
         """
         import torch
 
-        place = checked_device(self.device)
-        network = _network(self.model, self.device)
+        place = find_device(self.device)
+        network = _load_network(self.model, self.device)
 
         def describe(part: Float64[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w 256"]:
             size = size_in_cells(part.shape, _STRIDE, _SIDE)
@@ -99,23 +104,25 @@ class DeepLabV3Features(FeatureExtractor):
                     maps = layer(maps)
             return at_full_size(as_features(maps), part)
 
-        return described(describe, image)
+        return describe_within_memory(describe, image)
 
 
+# The names of torchvision's DeepLab-v3 models.
 _MODELS = ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large")
 
 
 @functools.lru_cache(maxsize=2)
-def _network(model: str, device: str) -> Any:
+def _load_network(model: str, device: str) -> Any:
+    """Load one of torchvision's models with its default weights, or return one that was loaded before."""
     try:
         from torchvision.models import get_model
     except ImportError as error:
         raise ImportError("DeepLabV3Features needs torchvision: pip install softseg[torchvision]") from error
-    place = checked_device(device)
+    place = find_device(device)
     try:
         network = get_model(model, weights="DEFAULT")
     except OSError as error:
         raise OSError(
             f"model: the weights of {model} are not in torch's cache and cannot be fetched; are you offline?"
         ) from error
-    return network.to(place).eval().requires_grad_(False)
+    return freeze(network, place)

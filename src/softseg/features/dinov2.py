@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from softseg.features._inference import as_features, checked_device, described
+from softseg.features._inference import as_features, describe_within_memory, find_device, freeze
 from softseg.features.base import FeatureExtractor
 from softseg.features.module import (
     IMAGENET_MEAN,
@@ -19,22 +19,24 @@ from softseg.features.module import (
     size_in_cells,
 )
 
-_SIDE = 518  # of the square photos that the published models were trained on in the end
+# Photos are resized to about the square of this many pixels. It is the side of the photos in the last phase
+# of the published models' training (Oquab et al. 2024).
+_SIDE = 518
 
 
 @dataclass(frozen=True)
 class DINOv2Features(FeatureExtractor):
     """DINOv2's last patch tokens, one for 14x14 pixels, brought to the photo's size along its edges.
 
-    Needs ``pip install softseg[dinov2]``. The weights (Apache-2.0) are fetched at first use by the
-    transformers library, into its own cache.
+    They need ``pip install softseg[dinov2]``. At first use, the transformers library downloads the weights
+    (Apache-2.0) into its own cache.
 
     Parameters
     ----------
     model : str
-        A DINOv2 model on the Hugging Face hub, or a folder that one was saved to.
+        The name of a DINOv2 model on the Hugging Face hub, or a folder that such a model was saved to.
     device : str
-        Where torch computes, such as ``"cpu"`` or ``"cuda"``.
+        The device that torch computes on, such as ``"cpu"`` or ``"cuda"``.
 
     Raises
     ------
@@ -54,8 +56,8 @@ class DINOv2Features(FeatureExtractor):
     -----
     Source: Oquab et al., DINOv2: Learning Robust Visual Features without Supervision, TMLR 2024.
 
-    The photo is resized to about 518 * 518 pixels, those of the training. Tokens know where they are: a photo
-    of one colour does not give one vector.
+    The photo is resized to about 518 * 518 pixels, as in the training. A token depends on its position, so
+    that the pixels of a photo of one color do not all have the same features.
 
     Examples
     --------
@@ -78,36 +80,37 @@ class DINOv2Features(FeatureExtractor):
         Returns
         -------
         array of float32, shape (H, W, C)
+            They have no unit; preprocessing clips them to [-5, 5].
         """
         import torch
 
-        network = _network(self.model, self.device)
+        network = _load_network(self.model, self.device)
         patch = network.config.patch_size
 
         def describe(part: Float64[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w C"]:
             size = size_in_cells(part.shape, patch, _SIDE)
             batch = normalized_batch(part, size, IMAGENET_MEAN, IMAGENET_STD, network.device)
             with torch.inference_mode():
-                tokens = network(pixel_values=batch).last_hidden_state[
-                    :, 1:
-                ]  # the first is of the whole photo
+                # The first token is left out, because it describes the whole photo.
+                tokens = network(pixel_values=batch).last_hidden_state[:, 1:]
             maps = tokens.transpose(1, 2).unflatten(2, (size[0] // patch, size[1] // patch))
             return at_full_size(as_features(maps), part)
 
-        return described(describe, image)
+        return describe_within_memory(describe, image)
 
 
 @functools.lru_cache(maxsize=2)
-def _network(model: str, device: str) -> Any:
+def _load_network(model: str, device: str) -> Any:
+    """Load a DINOv2 model by the transformers library, or return one that was loaded before."""
     try:
         from transformers import Dinov2Model
     except ImportError as error:
         raise ImportError("DINOv2Features needs transformers: pip install softseg[dinov2]") from error
-    place = checked_device(device)
+    place = find_device(device)
     try:
         network: Any = Dinov2Model.from_pretrained(model)
     except OSError as error:
         raise OSError(
             f"model: {model} is not in the cache of transformers and cannot be fetched; are you offline?"
         ) from error
-    return network.to(place).eval().requires_grad_(False)
+    return freeze(network, place)

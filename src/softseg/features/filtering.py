@@ -1,4 +1,4 @@
-"""The guided filter: channels smoothed so that they follow the edges of a photo (He, Sun, Tang 2013)."""
+"""The guided filter, which smooths channels along the edges of a photo (He, Sun, Tang 2013)."""
 
 from __future__ import annotations
 
@@ -10,37 +10,41 @@ from numpy.typing import ArrayLike
 from softseg._checks import check_count, check_positive
 from softseg.features import _kernels
 
-WINDOW = 10  # pixels along a side of the window, as published for the features (Aksoy et al. 2018)
-EPSILON = 0.01  # regularization in squared color units, likewise
+# Pixels along a side of the window, as published for the features (Aksoy et al. 2018, and the code released
+# with it).
+FEATURE_WINDOW = 10
+
+# The regularization in squared color units of [0, 1], from the same source.
+FEATURE_EPSILON = 0.01
 
 
 def guided_filter(
-    features: ArrayLike, guide: ArrayLike, size: int = WINDOW, epsilon: float = EPSILON
+    features: ArrayLike, guide: ArrayLike, size: int = FEATURE_WINDOW, epsilon: float = FEATURE_EPSILON
 ) -> Float32[np.ndarray, "H W C"]:
-    """Smooth every channel while following the edges of a color photo.
+    """Smooth every channel along the edges of a color photo.
 
-    In every window of the photo a channel is modeled as an affine function of color, ``a . I + b``; a pixel
-    gets the average model of the windows that contain it, applied to its own color.
+    In every window of the photo, a channel is modeled as an affine function of color, ``a . I + b``. The
+    models of all windows that contain a pixel are averaged, and the average is applied to the pixel's color.
 
     Parameters
     ----------
     features : array_like, shape (H, W, C)
-        Channels to filter, in any units; computed from their float32 values.
+        The channels to filter, in any unit. They are rounded to float32 first.
     guide : array_like of float, shape (H, W, 3)
         The photo, RGB in [0, 1].
     size : int
-        Side of the window in pixels. The window of pixel p runs from ``p - (size - 1) // 2`` to
-        ``p + size // 2``: an even one reaches one pixel further ahead than back, and because a pixel's
-        average is over the windows that *contain* it, the two half-pixel offsets cancel. Outside the photo
-        edge values are repeated, those of the models too.
+        The side of the window in pixels, at least 1. The window of pixel p runs from ``p - (size - 1) // 2``
+        to ``p + size // 2``, so that an even one reaches one pixel further ahead than back. A pixel's average
+        is over the windows that *contain* it, so that the two half-pixel offsets cancel. Outside the photo,
+        edge values are repeated, and so are the models.
     epsilon : float
-        Regularization, in squared color units: windows whose color variance is far below it are averaged,
-        windows far above it are reproduced.
+        The regularization, above 0, in squared color units. Windows whose color variance is far below it are
+        averaged, and those whose variance is far above it are kept.
 
     Returns
     -------
     array of float32, shape (H, W, C)
-        In the units of ``features``.
+        In the unit of ``features``.
 
     Raises
     ------
@@ -49,9 +53,9 @@ def guided_filter(
 
     Notes
     -----
-    Source: He, Sun, Tang, Guided Image Filtering, TPAMI 35(6), 2013, eq. 19-21. Sums are float64 and run
-    along the lines, so time does not depend on ``size``; memory is two float32 copies of the features and
-    eight float64 planes per thread.
+    Source: He, Sun, Tang, Guided Image Filtering, TPAMI 35(6), 2013, eq. 19-21. The windows' sums are running
+    ones in float64, so that the time does not depend on ``size``. The memory is that of two float32 copies of
+    the features and of eight float64 planes per thread.
 
     Examples
     --------
@@ -62,35 +66,36 @@ def guided_filter(
     >>> bool(np.abs(filtered - photo).max() < 1e-3)
     True
     """
-    color = checked_guide(guide, "guide")
-    planes = as_planes(checked_channels(features, color, "features"), np.inf)
+    color = check_guide(guide, "guide")
+    planes = as_planes(check_channels(features, color, "features"), np.inf)
     filter_in_place(planes, color, size, epsilon)
     return np.ascontiguousarray(np.moveaxis(planes, 0, -1))
 
 
 def affine_coefficients(
-    values: ArrayLike, guide: ArrayLike, size: int = WINDOW, epsilon: float = EPSILON
+    values: ArrayLike, guide: ArrayLike, size: int = FEATURE_WINDOW, epsilon: float = FEATURE_EPSILON
 ) -> tuple[Float64[np.ndarray, "H W C 3"], Float64[np.ndarray, "H W C"]]:
     """Return the local affine color models behind :func:`guided_filter`.
 
-    ``(a * guide[:, :, None]).sum(-1) + b`` is the guided filter of ``values``. Interpolated to a larger size
-    and applied to the larger photo, the same models upsample ``values`` along its edges.
+    ``(a * guide[:, :, None]).sum(-1) + b`` is the guided filter of ``values``. If the models are interpolated
+    to the size of a larger photo and applied to its colors, they upsample ``values`` along its edges.
 
     Parameters
     ----------
     values : array_like, shape (H, W, C)
-        Channels to model, in any units.
+        The channels to model, in any unit.
     guide : array_like of float, shape (H, W, 3)
         The photo, RGB in [0, 1].
     size, epsilon : int, float
-        Window and regularisation, as in :func:`guided_filter`.
+        The window and the regularization, as in :func:`guided_filter`.
 
     Returns
     -------
     a : array of float64, shape (H, W, C, 3)
-        Averaged over the windows that contain the pixel; units of ``values`` per color.
+        The slopes, averaged over the windows that contain the pixel, in units of ``values`` per unit of
+        color.
     b : array of float64, shape (H, W, C)
-        Likewise; units of ``values``.
+        The offsets, averaged likewise, in units of ``values``.
 
     Raises
     ------
@@ -106,13 +111,14 @@ def affine_coefficients(
     >>> np.round(a[10, 10, 0], 3), round(float(b[10, 10, 0]), 3)
     (array([ 1., -0., -0.]), 0.0)
     """
-    color = checked_guide(guide, "guide")
-    planes = np.moveaxis(checked_channels(values, color, "values"), -1, 0).astype(np.float64, order="C")
-    models = _kernels.affine_models(planes, *_guide_statistics(color, size, epsilon))
+    color = check_guide(guide, "guide")
+    planes = np.moveaxis(check_channels(values, color, "values"), -1, 0).astype(np.float64, order="C")
+    models = _kernels.fit_affine_models(planes, *_compute_guide_statistics(color, size, epsilon))
     return np.moveaxis(models[:, :3], (0, 1), (2, 3)).copy(), np.moveaxis(models[:, 3], 0, -1).copy()
 
 
-def checked_guide(image: ArrayLike, name: str) -> Float64[np.ndarray, "H W 3"]:
+def check_guide(image: ArrayLike, name: str) -> Float64[np.ndarray, "H W 3"]:
+    """Return the photo as float64; raise a ValueError, which names it, unless it is RGB in [0, 1]."""
     color = np.asarray(image)
     if color.ndim != 3 or color.shape[2] != 3 or 0 in color.shape:
         raise ValueError(f"{name}: expected shape (H, W, 3), got {color.shape}")
@@ -125,7 +131,8 @@ def checked_guide(image: ArrayLike, name: str) -> Float64[np.ndarray, "H W 3"]:
     return color.astype(np.float64, copy=False)
 
 
-def checked_channels(channels: ArrayLike, color: Float64[np.ndarray, "H W 3"], name: str) -> np.ndarray:
+def check_channels(channels: ArrayLike, color: Float64[np.ndarray, "H W 3"], name: str) -> np.ndarray:
+    """Return channels as an array; raise a ValueError unless they are finite, real and fit the photo."""
     raw = np.asarray(channels)
     height, width = color.shape[:2]
     if raw.ndim != 3 or raw.shape[2] == 0 or raw.shape[:2] != (height, width):
@@ -138,10 +145,10 @@ def checked_channels(channels: ArrayLike, color: Float64[np.ndarray, "H W 3"], n
 
 
 def as_planes(raw: np.ndarray, limit: float) -> Float32[np.ndarray, "C H W"]:
-    """Lay the channels out as planes, clipped to [-limit, limit]; row by row, to stay within the cache."""
+    """Return channels (H, W, C) as planes, clipped to [-limit, limit]."""
     height, width, channels = raw.shape
     planes = np.empty((channels, height, width), np.float32)
-    for y in range(height):
+    for y in range(height):  # row by row, which stays within a processor's cache
         planes[:, y] = np.clip(raw[y], -limit, limit).T
     return planes
 
@@ -149,33 +156,34 @@ def as_planes(raw: np.ndarray, limit: float) -> Float32[np.ndarray, "C H W"]:
 def filter_in_place(
     planes: Float32[np.ndarray, "C H W"], color: Float64[np.ndarray, "H W 3"], size: int, epsilon: float
 ) -> None:
+    """Replace each plane by its guided filter; see :func:`guided_filter`."""
     channels, height, width = planes.shape
     workspace = np.empty((min(channels, numba.get_num_threads()), 2, 4, height, width))
-    _kernels.guided_filter_planes(planes, *_guide_statistics(color, size, epsilon), workspace)
+    _kernels.filter_planes(planes, *_compute_guide_statistics(color, size, epsilon), workspace)
 
 
-def _guide_statistics(
+def _compute_guide_statistics(
     color: Float64[np.ndarray, "H W 3"], size: int, epsilon: float
 ) -> tuple[
     Float64[np.ndarray, "3 H W"], Float64[np.ndarray, "3 H W"], Float64[np.ndarray, "6 H W"], int, int
 ]:
-    """Return all that depends on the guide alone, as the kernels want it.
+    """Return the kernels' arguments that depend on the guide alone.
 
-    That is: the guide as planes, its window means, the inverses of its regularized window covariances (six
-    distinct entries) and the window's reach back and ahead.
+    They are the guide as planes, its window means, the inverses of its regularized window covariances (six
+    distinct entries), and the window's reach back and ahead in pixels.
     """
     check_count("size", size)
     check_positive("epsilon", epsilon)
     before, after = (size - 1) // 2, size // 2
     guide = np.ascontiguousarray(np.moveaxis(color, -1, 0))
-    mean = _kernels.window_means(guide, before, after)
+    mean = _kernels.average_windows(guide, before, after)
     i, j = np.triu_indices(3)
-    covariance = _kernels.window_means(guide[i] * guide[j], before, after) - mean[i] * mean[j]
+    covariance = _kernels.average_windows(guide[i] * guide[j], before, after) - mean[i] * mean[j]
     covariance[i == j] += epsilon
-    return guide, mean, _inverse(covariance), before, after
+    return guide, mean, _invert(covariance), before, after
 
 
-def _inverse(matrices: Float64[np.ndarray, "6 H W"]) -> Float64[np.ndarray, "6 H W"]:
+def _invert(matrices: Float64[np.ndarray, "6 H W"]) -> Float64[np.ndarray, "6 H W"]:
     """Invert symmetric 3x3 matrices, given by their entries 00, 01, 02, 11, 12, 22, through cofactors."""
     s00, s01, s02, s11, s12, s22 = matrices
     cofactors = np.stack(

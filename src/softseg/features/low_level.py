@@ -1,8 +1,8 @@
-"""Colour and texture, smoothed within regions: features that need no network.
+"""Color and texture, smoothed within regions: features that need no network.
 
-CIELAB colour is diffused in three rounds of growing reach. The smoothed colours of one round are the guide
-that stops the next at edges, so regions flatten and what remains between them sharpens. Texture is what the
-finest smoothing removes; it is diffused along.
+CIELAB color is smoothed by diffusion in three rounds of growing reach. Edges in the smoothed colors of one
+round stop the next round, so that regions become flat and the edges between them sharp. Texture is what the
+finest smoothing removes from the colors. It is smoothed in the same rounds.
 """
 
 from __future__ import annotations
@@ -15,45 +15,55 @@ from jaxtyping import Float, Float32, Float64
 from softseg.features import _kernels
 from softseg.features.base import FeatureExtractor
 
-# Colour differences as large as this many times the photo's own colour spread (root mean square distance from
-# its mean colour) stop the diffusion altogether. Two colours alone are at least two spreads apart, whatever
-# area each covers; so below 2, flat regions of a two-colour image never mix, however alike the two are.
+# The project chose all constants of this module by how well feature distances tell pairs of pixels of one
+# region from pairs of two regions, on photos of BSDS500 and MSRC (docs/features.md has the scores of the
+# result).
+
+# Colors that differ by at least this many times the photo's own color spread (the root mean square distance
+# from its mean color) stop the diffusion completely. An image of two colors has them at least two spreads
+# apart, whatever area each covers. So with a value below 2, its flat regions never mix, however alike the two
+# colors are.
 _BARRIER = 1.9
 
-# Each round's reach, as a fraction of the photo's side (the root of its area), and its sharpness: how fast
-# the passage between neighbours falls with their distance. As all constants here: chosen by how well feature
-# distances tell pairs of pixels of one region from pairs of two, on BSDS500 and MSRC photos. Half the
-# sharpness scores about the same there, but lets small objects (a face) dissolve into what surrounds them.
+# The reach and the sharpness of each round. The reach is a fraction of the photo's side, which is the root of
+# its area. The sharpness is the exponent by which less passes between neighbors, the farther apart their
+# colors are. Half the sharpness has about the same score, but lets small objects, such as a face, mix with
+# what surrounds them.
 _ROUNDS = ((0.05, 4), (0.15, 8), (0.4, 16))
+
+# The reach and the sharpness of the finest smoothing, which separates texture from color.
 _TEXTURE_ROUND = (0.01, 2)
 
-# CIELAB units per unit of feature. Colours then fill [-5, 5], where preprocessing clips. Lightness counts
-# half: it varies with shading within an object more than the two colour axes do.
-_COLOUR_UNITS = np.array([40.0, 20.0, 20.0])[:, None, None]
+# CIELAB units per unit of feature, for lightness, a and b. The features then fill [-5, 5], to which
+# preprocessing clips them. Lightness counts half, because shading within an object changes it more than the
+# two axes of color.
+_COLOR_UNITS = np.array([40.0, 20.0, 20.0])[:, None, None]
 
-# About the smallest difference in CIELAB that is seen. Texture grows linearly up to it, then logarithmically.
+# About the smallest visible difference, in CIELAB units. Texture grows linearly with contrasts up to it, and
+# logarithmically above it.
 _VISIBLE = 2.0
 
-_PASSES = 3  # passes over rows and columns in each round: fewer leave streaks along them
+# Passes over rows and columns in each round. Fewer passes leave streaks along rows and columns.
+_PASSES = 3
 
 
 @dataclass(frozen=True)
 class LowLevelFeatures(FeatureExtractor):
-    """Colour and texture of each pixel's surroundings, six channels: a stand-in where there is no network.
+    """Color and texture of each pixel's surroundings, in six channels, for use without a network.
 
-    Channels 0-2 are CIELAB lightness / 40, a / 20 and b / 20, smoothed without crossing edges; channels 3-5
-    are the texture of each, log(1 + contrast / 2) smoothed likewise, with the contrast in CIELAB units.
+    Channels 0-2 are CIELAB lightness / 40, a / 20 and b / 20, smoothed without crossing edges. Channels 3-5
+    are the texture of each, log(1 + contrast / 2), smoothed likewise, with the contrast in CIELAB units.
 
     Notes
     -----
     The smoothing is the recursive filter of Gastal and Oliveira, Domain Transform for Edge-Aware Image and
-    Video Processing, ACM TOG 30(4), 2011, with another edge term: the weight between neighbours of colour
-    distance d is multiplied by (1 - d / r)^m, which is exactly zero from the distance r on. r is 1.9 times
-    the photo's own colour spread. An image of exactly two flat colours therefore gets features of exactly two
-    values, whatever the boundary's shape.
+    Video Processing, ACM TOG 30(4), 2011, with another edge term. The weight between neighbors of color
+    distance d is multiplied by (1 - d / r)^m, which is exactly zero from the distance r on. This r is 1.9
+    times the photo's own color spread. An image of exactly two flat colors therefore gets features of exactly
+    two values, whatever the shape of the boundary.
 
-    The features tell nothing of where a pixel is, nor what it shows: two objects alike in colour and texture
-    have the same features.
+    The features depend neither on where a pixel is nor on what it shows. Two objects that are alike in color
+    and texture have the same features.
 
     Examples
     --------
@@ -74,59 +84,63 @@ class LowLevelFeatures(FeatureExtractor):
         Returns
         -------
         array of float32, shape (H, W, 6)
+            Their useful range lies within [-5, 5].
         """
-        lab = _lab_planes(image)
-        barrier = _BARRIER * _spread(lab)
-        contrast = np.abs(lab - _diffused(lab, lab, barrier, *_TEXTURE_ROUND))
+        lab = _convert_to_lab(image)
+        barrier = _BARRIER * _compute_spread(lab)
+        contrast = np.abs(lab - _diffuse(lab, lab, barrier, *_TEXTURE_ROUND))
         planes = np.concatenate([lab, np.log1p(contrast / _VISIBLE)])
         for reach, sharpness in _ROUNDS:
-            planes = _diffused(planes, planes[:3], barrier, reach, sharpness)
-        planes[:3] /= _COLOUR_UNITS
+            planes = _diffuse(planes, planes[:3], barrier, reach, sharpness)
+        planes[:3] /= _COLOR_UNITS
         return np.moveaxis(planes, 0, -1).astype(np.float32, order="C")
 
 
-def _lab_planes(image: Float64[np.ndarray, "H W 3"]) -> Float64[np.ndarray, "3 H W"]:
+def _convert_to_lab(image: Float64[np.ndarray, "H W 3"]) -> Float64[np.ndarray, "3 H W"]:
+    """Return the planes of CIELAB lightness, in 0..100, and of a and b."""
     from skimage.color import rgb2lab
 
     return np.ascontiguousarray(np.moveaxis(rgb2lab(image), -1, 0))
 
 
-def _spread(lab: Float64[np.ndarray, "3 H W"]) -> float:
-    """Return the root mean square distance of the colours from their mean."""
+def _compute_spread(lab: Float64[np.ndarray, "3 H W"]) -> float:
+    """Return the root mean square distance of the colors from their mean, in CIELAB units."""
     return float(np.sqrt(lab.var(axis=(1, 2)).sum()))
 
 
-def _diffused(
+def _diffuse(
     planes: Float64[np.ndarray, "C H W"],
     guide: Float64[np.ndarray, "3 H W"],
     barrier: float,
     reach: float,
     sharpness: int,
 ) -> Float64[np.ndarray, "C H W"]:
-    """Smooth planes over ``reach`` photo sides, not across edges of the guide."""
+    """Return planes smoothed over ``reach`` times the photo's side, but not across edges of the guide."""
     height, width = guide.shape[1:]
     across = np.zeros((height, width))
     down = np.zeros((height, width))
-    across[:, 1:] = _passage(np.diff(guide, axis=2), barrier, sharpness)
-    down[1:] = _passage(np.diff(guide, axis=1), barrier, sharpness)
+    across[:, 1:] = _compute_passage(np.diff(guide, axis=2), barrier, sharpness)
+    down[1:] = _compute_passage(np.diff(guide, axis=1), barrier, sharpness)
     smoothed = planes.copy()
-    _kernels.diffuse(smoothed, across, down, _decays(reach * np.sqrt(height * width)))
+    _kernels.diffuse(smoothed, across, down, _compute_decays(reach * np.sqrt(height * width)))
     return smoothed
 
 
-def _passage(
+def _compute_passage(
     difference: Float64[np.ndarray, "3 h w"], barrier: float, sharpness: int
 ) -> Float[np.ndarray, "h w"]:
-    """How much passes between neighbours: 1 if their colours are equal, 0 from the barrier on."""
+    """Return how much passes between neighbors: 1 if their colors are equal, 0 from the barrier on."""
     distance = np.sqrt((difference**2).sum(axis=0))
-    # The spread of a photo of one colour may be 0; all that matters then is that 0 distance passes.
+    # The barrier of a photo of one color may be 0. The result must then be 1, because all distances are 0.
     return np.maximum(1 - distance / max(barrier, np.finfo(float).tiny), 0) ** sharpness
 
 
-def _decays(sigma: float) -> Float64[np.ndarray, " passes"]:
-    """Return the weight kept per pixel in each pass: halving reaches whose variances sum to sigma^2.
+def _compute_decays(sigma: float) -> Float64[np.ndarray, " passes"]:
+    """Return, for each pass, the share of a weight that is left after one pixel.
 
-    Source: Gastal and Oliveira 2011; to and fro, weights exp(-sqrt(2) / s) have the standard deviation s.
+    Each pass has half the reach of the one before, and their variances sum to sigma^2. A recursion with the
+    share exp(-sqrt(2) / s), run forward and backward, smooths with the standard deviation s (Gastal and
+    Oliveira 2011).
     """
     halves = 2.0 ** np.arange(_PASSES - 1, -1, -1)
     return np.exp(-np.sqrt(2 * (4**_PASSES - 1) / 3) / (sigma * halves))

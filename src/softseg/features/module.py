@@ -11,20 +11,23 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 from softseg._checks import check_count, check_positive
-from softseg.features._inference import as_batch, as_features, described
+from softseg.features._inference import as_batch, as_features, describe_within_memory
 from softseg.features.base import FeatureExtractor
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+# The mean and the standard deviation of red, green and blue, in [0, 1], over the photos of ImageNet. Networks
+# whose training used them expect photos normalized by them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-# Of the guided filter that brings a map to the photo's size, in squared colour units; its window is one cell
-# of the map. On region maps of BSDS500 photos, averaged over cells of 7 or 14 pixels and enlarged again, this
-# window and epsilon came nearest to the originals; local affine models of the small photo overshot.
-_EPSILON = 1e-4
+# The regularization, in squared color units of [0, 1], of the guided filter that brings a map to the photo's
+# size. The filter's window is one cell of the map. The project measured both on region maps of BSDS500
+# photos, which were averaged over cells of 7 or 14 pixels and enlarged again: this window and this
+# regularization came nearest to the originals, and local affine models of the small photo overshot.
+_MAP_EPSILON = 1e-4
 
 
 @dataclass(frozen=True)
@@ -34,19 +37,19 @@ class ModuleFeatures(FeatureExtractor):
     Parameters
     ----------
     module : torch.nn.Module
-        Maps normalised photos, (1, 3, h, w), to a feature map, (1, C, h / stride, w / stride), for every h
-        and w that the stride divides. In evaluation mode (``module.eval()``). It computes where its
-        parameters are, and is compared by identity.
+        The module. It maps normalized photos, (1, 3, h, w), to a feature map, (1, C, h / stride, w / stride),
+        for every h and w that the stride divides. It must be in evaluation mode (``module.eval()``). It
+        computes on the device that its parameters are on, and is compared by identity.
     mean, std : tuple of 3 floats
-        The module expects ``(rgb - mean) / std``, RGB in [0, 1].
+        The module gets ``(rgb - mean) / std``, with RGB in [0, 1].
     stride : int
-        Pixels per cell of the feature map.
+        Pixels per cell of the feature map, along each axis.
 
     Raises
     ------
     TypeError, ValueError
-        If mean, std or stride is not as above; when features are extracted: if the module is in training mode
-        or its map is not as above.
+        If mean, std or stride is not as above. When features are extracted: if the module is in training
+        mode, or its map is not as above.
 
     Warns
     -----
@@ -55,9 +58,9 @@ class ModuleFeatures(FeatureExtractor):
 
     Notes
     -----
-    The photo is enlarged to the next multiples of the stride. The map is resized bilinearly to the photo's
-    size, then filtered with the photo as guide (:func:`softseg.features.guided_filter`), so that it follows
-    the photo's edges.
+    The photo is enlarged to the next multiples of the stride. The map is resized bilinearly to the
+    photo's size, and then filtered with the photo as the guide (:func:`softseg.features.guided_filter`), so
+    that it follows the photo's edges.
 
     Examples
     --------
@@ -79,7 +82,7 @@ class ModuleFeatures(FeatureExtractor):
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
-            object.__setattr__(self, name, _three_numbers(name, getattr(self, name)))
+            object.__setattr__(self, name, _check_three_numbers(name, getattr(self, name)))
         for deviation in self.std:
             check_positive("std", deviation)
         check_count("stride", self.stride)
@@ -95,6 +98,7 @@ class ModuleFeatures(FeatureExtractor):
         Returns
         -------
         array of float32, shape (H, W, C)
+            They have the module's unit; preprocessing clips them to [-5, 5].
         """
         import torch
 
@@ -115,10 +119,10 @@ class ModuleFeatures(FeatureExtractor):
                 )
             return at_full_size(as_features(maps), part)
 
-        return described(describe, image)
+        return describe_within_memory(describe, image)
 
     def fingerprint(self) -> str:
-        """Name the weights by their content."""
+        """Return the module's and this extractor's repr with the hash of the weights."""
         digest = hashlib.sha256()
         for name, tensor in self.module.state_dict().items():
             digest.update(f"{name} {tensor.dtype}".encode())
@@ -138,12 +142,14 @@ def normalized_batch(
     std: tuple[float, float, float],
     device: torch.device,
 ) -> torch.Tensor:
-    """Return the photo at the size given, as a network takes it: (1, 3, h, w), (rgb - mean) / std."""
-    return as_batch((resized(image, size) - mean) / std, device)
+    """Return a photo as a network takes it: (1, 3, h, w), resized, (rgb - mean) / std."""
+    return as_batch((resize(image, size) - mean) / std, device)
 
 
 def size_in_cells(shape: tuple[int, ...], stride: int, side: int) -> tuple[int, int]:
-    """Return the size of about side * side pixels, of the photo's aspect ratio, in multiples of the stride.
+    """Return a height and width in multiples of the stride, for about side * side pixels.
+
+    Their ratio is about that of ``shape``, whose first two numbers are the photo's height and width.
 
     Examples
     --------
@@ -159,22 +165,23 @@ def size_in_cells(shape: tuple[int, ...], stride: int, side: int) -> tuple[int, 
 def at_full_size(
     maps: Float32[np.ndarray, "h w C"], image: Float64[np.ndarray, "H W 3"]
 ) -> Float32[np.ndarray, "H W C"]:
-    """Bring a feature map that spans the photo to its size, along the photo's edges."""
+    """Return a feature map of a whole photo at the photo's size, filtered so that it follows its edges."""
     from softseg.features.filtering import guided_filter
 
     height, width = image.shape[:2]
     cell = math.ceil(max(height / maps.shape[0], width / maps.shape[1]))
-    return guided_filter(resized(maps, (height, width)), image, size=cell, epsilon=_EPSILON)
+    return guided_filter(resize(maps, (height, width)), image, size=cell, epsilon=_MAP_EPSILON)
 
 
-def resized(values: Float[np.ndarray, "h w C"], size: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
-    """Resize bilinearly, anti-aliased where it shrinks."""
-    from skimage.transform import resize
+def resize(values: Float[np.ndarray, "h w C"], size: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
+    """Resize channels bilinearly, with anti-aliasing where they shrink."""
+    from skimage import transform
 
-    return resize(values, size, order=1, mode="edge", anti_aliasing=True)
+    return transform.resize(values, size, order=1, mode="edge", anti_aliasing=True)
 
 
-def _three_numbers(name: str, values: object) -> tuple[float, ...]:
+def _check_three_numbers(name: str, values: object) -> tuple[float, ...]:
+    """Return values as three finite floats; raise a ValueError that begins with ``name`` if they are not."""
     numbers = np.asarray(values, dtype=object)
     try:
         triple = tuple(float(number) for number in numbers.ravel())

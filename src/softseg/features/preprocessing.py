@@ -1,7 +1,7 @@
-"""From raw features of any channel count to the few channels that the affinities compare.
+"""Reducing raw features of any number of channels to the few channels that the affinities compare.
 
-The published steps (Aksoy et al. 2018): clip, guided filter with the photo as guide, principal components,
-each stretched to [0, 1].
+The published steps (Aksoy et al. 2018) are to clip the features, to filter them with the photo as the guide,
+and to stretch their first principal components to [0, 1] each.
 """
 
 from __future__ import annotations
@@ -13,25 +13,30 @@ from numpy.typing import ArrayLike
 from softseg._checks import check_count
 from softseg._threads import row_blocks, workers
 from softseg.features.filtering import (
-    EPSILON,
-    WINDOW,
+    FEATURE_EPSILON,
+    FEATURE_WINDOW,
     as_planes,
-    checked_channels,
-    checked_guide,
+    check_channels,
+    check_guide,
     filter_in_place,
 )
 
-_CLIP = 5.0  # raw features beyond this are clipped, as published
+# Raw features are clipped to plus and minus this, as published (Aksoy et al. 2018, and the code released with
+# it).
+_CLIP = 5.0
 
-# When is a component constant? Features are float32: filtered and projected, rounding leaves a range of about
-# 1e-7 of the largest value, times the root of the channel count, in directions in which nothing varies. Hence
-# a floor for all components, relative to the largest value. A component much weaker than the first may also
-# carry the rounding errors of whatever computed the features, hence a floor relative to the widest range: one
-# grey level of an 8-bit photo is 4e-3 of it, so nothing that was seen is lost.
+# A component whose range is at most this, relative to the largest magnitude among the filtered features,
+# counts as constant. Features are float32, so that rounding leaves a range of about 1e-7 of the largest
+# magnitude, times the root of the number of channels, where nothing varies. Chosen by the project.
 _ROUNDING = 1e-5
+
+# A component whose range is at most this, relative to the widest component's, counts as constant, too. It may
+# carry the rounding errors of whatever computed the features. One gray level of an 8-bit photo is 4e-3 of the
+# widest range, so that nothing visible is lost. Chosen by the project.
 _NEGLIGIBLE = 1e-4
 
-# Pixels per step of the covariance's sum: as few as still keep the matrix product efficient.
+# Pixels per step of the sum of the covariance: as few as still keep the matrix product efficient. The steps'
+# sums are added in order, so this number decides the last bits of the result. Chosen by the project.
 _PIXELS_PER_STEP = 8192
 
 
@@ -40,34 +45,36 @@ def preprocess(
 ) -> Float32[np.ndarray, "H W {n_components}"]:
     """Turn raw features into the few channels that the affinities compare.
 
-    Clips to [-5, 5], filters every channel with the photo as guide (:func:`guided_filter`, 10x10 window,
-    regularization 0.01), keeps the principal components of largest variance and stretches each to [0, 1].
+    The features are clipped to [-5, 5]. Every channel is filtered with the photo as the guide
+    (:func:`guided_filter`, 10x10 window, regularization 0.01). The principal components of largest variance
+    are kept, and each is stretched to [0, 1].
 
     Parameters
     ----------
     features : array_like, shape (H, W, C)
-        Raw features, any number of channels C >= 1, in any units.
+        The raw features, of any number of channels C >= 1, in any unit.
     image : array_like of float, shape (H, W, 3)
         The photo, RGB in [0, 1].
     n_components : int
-        Channels wanted. Features of fewer channels are filled up with zeros.
+        The number of channels to return, at least 1. If the features have fewer, the others are zero.
 
     Returns
     -------
     array of float32, shape (H, W, n_components)
-        In [0, 1], by falling variance. A component that is constant up to
-        rounding (a range of at most 1e-4 of the widest one's, or 1e-5 of the largest filtered value) is 0
-        everywhere. The sign of each is fixed: the largest weight of its eigenvector is positive.
+        The components, in [0, 1], by falling variance. A component that is constant up to rounding (its range
+        is at most 1e-4 of the widest one's, or 1e-5 of the largest filtered value) is 0 everywhere. The sign
+        of each is fixed: the largest weight of its eigenvector is positive.
 
     Raises
     ------
-    ValueError
-        If an array has the wrong rank or size, is not finite, or ``n_components`` is below 1.
+    TypeError, ValueError
+        If an array has the wrong rank or size or is not finite, or ``n_components`` is not an integer of at
+        least 1.
 
     Notes
     -----
-    Source: Aksoy et al., Semantic Soft Segmentation, ACM TOG 37(4), 2018, and the code
-    released with it. The components come from the centered covariance, without scaling.
+    Source: Aksoy et al., Semantic Soft Segmentation, ACM TOG 37(4), 2018, and the code released with it. The
+    components are those of the centered covariance, without scaling.
 
     Examples
     --------
@@ -78,25 +85,25 @@ def preprocess(
     (20, 30, 3)
     """
     check_count("n_components", n_components)
-    color = checked_guide(image, "image")
-    raw = checked_channels(features, color, "features")
+    color = check_guide(image, "image")
+    raw = check_channels(features, color, "features")
     planes = as_planes(raw, _CLIP)
-    filter_in_place(planes, color, WINDOW, EPSILON)
+    filter_in_place(planes, color, FEATURE_WINDOW, FEATURE_EPSILON)
     height, width = color.shape[:2]
-    components = _principal_components(planes.reshape(len(planes), -1), n_components)
-    stretched = _stretched(components, float(max(planes.max(), -planes.min())))
+    components = _project_on_components(planes.reshape(len(planes), -1), n_components)
+    stretched = _stretch(components, float(max(planes.max(), -planes.min())))
     channels = np.zeros((n_components, height, width), np.float32)
     channels[: len(components)] = stretched.reshape(-1, height, width)
     return np.ascontiguousarray(np.moveaxis(channels, 0, -1))
 
 
-def _principal_components(
+def _project_on_components(
     channels: Float32[np.ndarray, "C N"], n_components: int
 ) -> Float32[np.ndarray, "K N"]:
-    """Project the pixels on the eigenvectors of largest eigenvalue of the channels' centered covariance.
+    """Project the pixels onto the eigenvectors of the channels' centered covariance of largest eigenvalue.
 
-    The covariance is summed in float64 over blocks of pixels: with float32 products a weak component would
-    carry rounding errors of the strongest.
+    The covariance is summed in float64, block by block of pixels. With float32 products, a weak component
+    would carry rounding errors of the strongest.
     """
     mean = channels.mean(axis=1, dtype=np.float64, keepdims=True)
     blocks = row_blocks(channels.shape[1], _PIXELS_PER_STEP)
@@ -114,10 +121,10 @@ def _principal_components(
         return np.concatenate(list(projections), axis=1, dtype=np.float32)
 
 
-def _stretched(components: Float32[np.ndarray, "K N"], largest: float) -> Float32[np.ndarray, "K N"]:
+def _stretch(components: Float32[np.ndarray, "K N"], largest: float) -> Float32[np.ndarray, "K N"]:
     """Stretch each component to [0, 1]; one that is constant up to rounding becomes 0.
 
-    ``largest``: the largest magnitude among the features that the components were computed from.
+    ``largest`` is the largest magnitude among the features that the components were computed from.
     """
     low = components.min(axis=1, keepdims=True)
     span = components.max(axis=1, keepdims=True) - low

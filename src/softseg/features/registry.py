@@ -1,4 +1,8 @@
-"""Feature extractors by name. A new one is a file and one line here, `register`, or an entry point."""
+"""Feature extractors by name.
+
+A new extractor is a file of its own, and its name comes into the registry by one line in this file, by a call
+of `register`, or by an entry point.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,11 @@ from softseg._registry import Registry
 from softseg.features.base import FeatureExtractor
 from softseg.images import as_image
 
+# Where the default extractor is, which has two names.
 _LITE = "softseg.features.lite:LiteFeatures"
 
-#: What is called, without arguments, for the extractor of a name. The entry points' group is
-#: ``softseg.extractors``.
+#: For each name, a class or function that returns the extractor when it is called without arguments. The
+#: group of the entry points is ``softseg.extractors``.
 EXTRACTORS: Registry[Callable[[], FeatureExtractor]] = Registry(
     "extractors",
     "features",
@@ -43,7 +48,7 @@ def get_extractor(name: str) -> FeatureExtractor:
     Raises
     ------
     ValueError
-        If there is none of that name; the message lists the known ones.
+        If there is no extractor of that name. The message lists the known names.
 
     Examples
     --------
@@ -84,7 +89,7 @@ def extract(image: Any, name: str = "default") -> Float32[np.ndarray, "H W C"]:
     Returns
     -------
     array of float32, shape (H, W, C)
-        Raw features; :func:`softseg.features.preprocess` makes of them what the affinities compare.
+        The raw features. :func:`softseg.features.preprocess` turns them into what the affinities compare.
 
     Raises
     ------
@@ -101,5 +106,5 @@ def extract(image: Any, name: str = "default") -> Float32[np.ndarray, "H W C"]:
     return get_extractor(name).extract(as_image(image))
 
 
-get = get_extractor  #: What `get_extractor` was called before; scripts use it.
-names = extractor_names  #: What `extractor_names` was called before; scripts use it.
+get = get_extractor  #: The former name of `get_extractor`, which scripts still use.
+names = extractor_names  #: The former name of `extractor_names`, which scripts still use.

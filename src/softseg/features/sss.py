@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +11,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from softseg.features._inference import as_batch, as_features, checked_device, described
-from softseg.features._weights import check_exists, load_weights
+from softseg.features._inference import (
+    as_batch,
+    as_features,
+    describe_within_memory,
+    find_device,
+    freeze,
+)
+from softseg.features._weights import check_exists, hash_file, load_network
 from softseg.features.base import FeatureExtractor
 
 if TYPE_CHECKING:
     from softseg.features._sss_network import SSSNetwork
 
+# The name that files of this network's weights carry, after the method: semantic soft segmentation.
 NETWORK = "sss"
 
 
 def default_checkpoint() -> Path:
-    """Return where ``softseg convert-checkpoint`` puts the weights unless told otherwise."""
+    """Return the file that ``softseg convert-checkpoint`` writes to if no other is given."""
     from typer import get_app_dir
 
     return Path(get_app_dir("softseg")) / "sss.safetensors"
@@ -36,21 +42,21 @@ class SSSFeatures(FeatureExtractor):
     Parameters
     ----------
     checkpoint : str or path, optional
-        The weights, as ``softseg convert-checkpoint`` or ``softseg train-features`` writes them. Default:
-        where the former puts them.
+        The file of weights that ``softseg convert-checkpoint`` or ``softseg train-features`` wrote. The
+        default is the file that ``softseg convert-checkpoint`` writes to.
     device : str
-        Where torch computes, such as ``"cpu"`` or ``"cuda"``.
+        The device that torch computes on, such as ``"cpu"`` or ``"cuda"``.
     batch_statistics : bool
-        Whether batch norm uses the photo's own mean and variance, as the authors' released script does by a
-        slip of its option parser, instead of the moving averages of the training. Choose True to get the
-        features that their script computes.
+        If False, batch norm uses the moving averages of the training. If True, it uses the photo's own mean
+        and variance. The authors' released script does the latter, by a slip of its option parser, so that
+        True gives the features that their script computes.
 
     Raises
     ------
     FileNotFoundError
         If there is no such checkpoint.
     ValueError
-        When features are extracted: if the file is no checkpoint of this network or damaged, or the device
+        When features are extracted: if the file is damaged or not a checkpoint of this network, or the device
         cannot be used.
 
     Warns
@@ -62,9 +68,10 @@ class SSSFeatures(FeatureExtractor):
     -----
     Source: Aksoy et al., Semantic Soft Segmentation, ACM TOG 37(4), 2018, section 4.3.
 
-    Photos are described at the size that they have. The network pads with zeros, from 50 mirrored pixels
-    outside the photo on, and sees hundreds of pixels far: unlike other extractors it gives a photo of one
-    colour features that vary towards its borders. Mirroring goes to and fro on photos of less than 51 pixels.
+    Photos are described at the size that they have. The network mirrors 50 pixels at each border and pads
+    with zeros outside of them, and it sees hundreds of pixels far. So, unlike with other extractors, the
+    features of a photo of one color vary towards its borders. A side of fewer than 51 pixels is mirrored more
+    than once.
 
     Examples
     --------
@@ -98,46 +105,38 @@ class SSSFeatures(FeatureExtractor):
         Returns
         -------
         array of float32, shape (H, W, C)
+            They have no unit; preprocessing clips them to [-5, 5].
         """
         import torch
 
         changed = Path(self.checkpoint).stat().st_mtime_ns
-        network = _network(os.fspath(self.checkpoint), changed, self.device, self.batch_statistics)
+        network = _load_network(os.fspath(self.checkpoint), changed, self.device, self.batch_statistics)
 
         def describe(part: Float64[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w C"]:
             with torch.inference_mode():
-                photo = as_batch(part, checked_device(self.device))
+                photo = as_batch(part, find_device(self.device))
                 return as_features(network(network.normalize(photo)))
 
-        return described(describe, image)
+        return describe_within_memory(describe, image)
 
     def fingerprint(self) -> str:
-        """Name the weights by their content."""
-        with open(self.checkpoint, "rb") as file:
-            return f"{self!r} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        """Return the repr with the hash of the weights, which may change in the same file."""
+        return f"{self!r} {hash_file(self.checkpoint)}"
 
 
 @functools.lru_cache(maxsize=2)
-def _network(checkpoint: str, changed: int, device: str, batch_statistics: bool) -> SSSNetwork:
-    """Load a network, or return the one loaded before; ``changed`` tells the file from an earlier one."""
-    import torch
+def _load_network(checkpoint: str, changed: int, device: str, batch_statistics: bool) -> SSSNetwork:
+    """Load a network, or return one that was loaded before.
 
+    ``changed`` is the time of the file's last change. It is not used, but makes the cache load a file anew
+    that has changed since.
+    """
     from softseg.features._sss_network import SSSNetwork
 
-    place = checked_device(device)
-    # Training leaves weights in half precision.
-    weights = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in load_weights(checkpoint, NETWORK).items()
-    }
-    try:
-        with torch.device("meta"):
-            network = SSSNetwork(width=len(weights["conv1.conv.weight"]))
-        network.load_state_dict(weights, assign=True)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"checkpoint: its weights are not those of the network it names: {checkpoint}"
-        ) from error
+    place = find_device(device)
+    network: SSSNetwork = load_network(
+        checkpoint, NETWORK, lambda weights: SSSNetwork(width=len(weights["conv1.conv.weight"]))
+    )
     if batch_statistics:
         network.use_batch_statistics()
-    return network.to(place).eval().requires_grad_(False)
+    return freeze(network, place)

@@ -1,4 +1,4 @@
-"""Files: one module for each format, and the table that knows them by suffix."""
+"""File formats: one module for each, and the registry that knows them by suffix."""
 
 import lazy_loader
 

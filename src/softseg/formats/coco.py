@@ -15,15 +15,16 @@ from softseg.formats.label_map import labels_of
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
+# COCO numbers images; the file holds one.
 IMAGE_ID = 1
 
 
 def save_coco(path: Path, result: Decomposition, file_name: str | None = None) -> None:
     """Write one image, one category per layer, and one annotation per layer, as COCO's JSON.
 
-    The masks are those of the label map: disjoint, and together the whole photo, as run lengths (RLE). Layers
-    that nowhere have the largest alpha have a category and no annotation: tools take empty masks badly.
-    Numbers start at 1, as is usual there: layer 1 has category 1.
+    The masks are those of the label map, as run lengths (RLE): they are disjoint and together cover the
+    photo. A layer that nowhere has the largest alpha has a category and no annotation, because tools take
+    empty masks badly. Numbers start at 1, as is usual in COCO's files: layer 1 has category 1.
 
     Parameters
     ----------
@@ -48,13 +49,13 @@ def save_coco(path: Path, result: Decomposition, file_name: str | None = None) -
         "info": {"description": "softseg: the most opaque layer of each pixel"},
         "images": [{"id": IMAGE_ID, "file_name": name, "width": width, "height": height}],
         "categories": [{"id": k + 1, "name": f"layer {k + 1}", "supercategory": "layer"} for k in layers],
-        "annotations": [_annotation(k + 1, labels == k) for k in layers if (labels == k).any()],
+        "annotations": [_annotate(k + 1, labels == k) for k in layers if (labels == k).any()],
     }
     with whole_files(path.parent) as scratch:
         (scratch / path.name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
-def _annotation(number: int, mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
+def _annotate(number: int, mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
     from pycocotools import mask as coco
 
     run_lengths = coco.encode(np.asfortranarray(mask, dtype=np.uint8))

@@ -10,11 +10,13 @@ from jaxtyping import Float, Int
 from PIL import Image
 
 from softseg._files import whole_files
-from softseg.layers.sheet import PALETTE
+from softseg.layers.arrangement import distinct_colors
 
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
+# How many colors the palette of an indexed PNG holds (PNG specification, section 11.2.2, PLTE), and so how
+# many layers a label map can tell apart.
 MOST_LAYERS = 256
 
 
@@ -24,11 +26,12 @@ def labels_of(alphas: Float[np.ndarray, "H W K"]) -> Int[np.ndarray, "H W"]:
     Parameters
     ----------
     alphas : ndarray, shape (H, W, K)
+        The layers' opacities, in [0, 1].
 
     Returns
     -------
     ndarray of int, shape (H, W)
-        0 .. K-1.
+        The indices, from 0 to K - 1.
 
     Examples
     --------
@@ -64,6 +67,6 @@ def save_label_map(path: Path, result: Decomposition) -> None:
     if count > MOST_LAYERS:
         raise ValueError(f"path: a label map holds at most {MOST_LAYERS} layers, got {count}")
     image = Image.fromarray(labels_of(result.alphas).astype(np.uint8))
-    image.putpalette(PALETTE[np.arange(count) % len(PALETTE)].astype(np.uint8).tobytes())
+    image.putpalette(distinct_colors(count).astype(np.uint8).tobytes())
     with whole_files(path.parent) as scratch:
         image.save(scratch / path.name, format="PNG")

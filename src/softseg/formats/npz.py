@@ -23,13 +23,17 @@ from softseg.scene import Scene
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
-# Of an archive, so that it is under 40 MB at 640 x 480: eigenvectors are rounded until they fit. They get at
-# least their share, however much the alphas and colors take of a photo that is larger than the working size.
+# How large an archive may become, in bytes per pixel at working size, so that it is under 40 MB at 640 x 480:
+# eigenvectors are rounded until they fit. They get at least their share, however much the alphas and colors
+# take of a photo that is larger than the working size (measured: docs/formats.md).
 BYTES_PER_PIXEL, EIGENVECTORS_SHARE = 120, 40
+# Singular values below this part of the largest one count as zero where the layers before grouping are fitted
+# with rounded eigenvectors. Chosen by the project's own tests.
+NEGLIGIBLE = 1e-12
 
 
 def save_npz(path: Path, result: Decomposition) -> None:
-    """Write a result to an archive that `numpy.load` opens (without pickles), and `load`.
+    """Write a result to an archive that `numpy.load` opens (without pickles), and `SoftSegmentation.load`.
 
     (h, w) is the size at which the layers were found: the photo's unless it was shrunk for that.
 
@@ -60,18 +64,23 @@ def save_npz(path: Path, result: Decomposition) -> None:
         The file; replaced if it is there.
     result : SoftSegmentation
         What to write.
+
+    Examples
+    --------
+    >>> from softseg import segment
+    >>> segment("photo.jpg").save("photo.npz")  # doctest: +SKIP
     """
     pixels = result.scene.shape[0] * result.scene.shape[1]
     with (
         whole_files(path.parent) as scratch,
         zipfile.ZipFile(scratch / path.name, "w", zipfile.ZIP_DEFLATED, compresslevel=FASTEST) as archive,
     ):
-        taken = sum(_write(archive, name, array) for name, array in _arrays(result).items())
+        taken = sum(_write(archive, name, array) for name, array in _collect_arrays(result).items())
         room = max(pixels * BYTES_PER_PIXEL - taken, pixels * EIGENVECTORS_SHARE)
         planes, step = packed(result.eigenpairs.vectors, room)
         _write(archive, "eigenvector_bytes", planes)
         _write(archive, "eigenvector_step", np.array(step))
-        coefficients = _coefficients(unpacked(planes, step), result.initial_alphas)
+        coefficients = _fit_coefficients(unpacked(planes, step), result.initial_alphas)
         _write(archive, "initial_coefficients", coefficients)
 
 
@@ -83,7 +92,8 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
     path : str or path
         The file.
     affinity : Affinity, optional
-        What the Laplacian was made of. Default: what the archive says, if its terms are registered here.
+        What the Laplacian was made of. Default: what the archive names, if all of its terms are registered
+        (`softseg.affinity.register`).
 
     Returns
     -------
@@ -96,9 +106,15 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
         If there is no such file.
     ValueError
         If it is not such an archive, or damaged.
+
+    Examples
+    --------
+    >>> from softseg.formats import load_npz
+    >>> load_npz("photo.npz")["alphas"].shape  # doctest: +SKIP
+    (427, 640, 5)
     """
     try:
-        return _parts(_read(path), affinity)
+        return _build_parts(_read(path), affinity)
     except FileNotFoundError:
         raise FileNotFoundError(f"path: no such file: {os.fspath(path)}") from None
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -108,13 +124,13 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
         ) from error
 
 
-def _arrays(result: Decomposition) -> dict[str, np.ndarray]:
+def _collect_arrays(result: Decomposition) -> dict[str, np.ndarray]:
     """Return what goes into the archive but for the eigenvectors and what is made of them."""
     scene, pairs = result.scene, result.eigenpairs
     arrays = {
         "alphas": np.asarray(result.alphas, dtype=np.float32),
         "colors": eight_bits(result.colors),
-        "image": _shortest(result.image),
+        "image": _shorten(result.image),
         "features": scene.features,
         "superpixels": scene.superpixels.astype(np.int32),
         "affinity": np.array(repr(result.affinity)),
@@ -125,32 +141,32 @@ def _arrays(result: Decomposition) -> dict[str, np.ndarray]:
         "timing_seconds": np.array(list(result.timings.values()), dtype=np.float64),
     }
     if not np.array_equal(scene.image, result.image):
-        arrays["working_image"] = _shortest(scene.image)
+        arrays["working_image"] = _shorten(scene.image)
     return arrays
 
 
-def _shortest(image: Float[np.ndarray, "H W 3"]) -> np.ndarray:
-    """Return an image as the shortest type that gives it back exactly: photos are 8 bits, shrunk ones 32."""
+def _shorten(image: Float[np.ndarray, "H W 3"]) -> np.ndarray:
+    """Return an image in the shortest type that is exact: 8 bits for photos, 32 for shrunk ones."""
     for short in (eight_bits(image), image.astype(np.float32)):
         if np.array_equal(as_image(short), image):
             return short
     return image
 
 
-def _coefficients(
+def _fit_coefficients(
     vectors: Float[np.ndarray, "N k"], layers: Float[np.ndarray, "h w K0"]
 ) -> Float[np.ndarray, "k1 K0"]:
     """Return the layers before grouping as combinations of the eigenvectors and 1, which they are (Eq. 7).
 
-    The best of the eigenvectors as they are rounded: some are nearly constant on large regions, where the
-    rounding of all pixels is the same.
+    The combinations are the best ones of the rounded eigenvectors: some are nearly constant on large regions,
+    where the rounding of all pixels is the same.
     """
     basis = np.column_stack([vectors, np.ones(len(vectors))])
     values = np.asarray(layers, dtype=np.float64).reshape(len(vectors), -1)
     with workers() as pool:
         blocks = TallBlocks(pool)
         gram, right = blocks.gram(basis, basis), blocks.gram(basis, values)
-    return np.linalg.lstsq(gram, right, rcond=1e-12)[0]
+    return np.linalg.lstsq(gram, right, rcond=NEGLIGIBLE)[0]
 
 
 def _write(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> int:
@@ -161,15 +177,15 @@ def _write(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> int:
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    with open(path, "rb") as file:  # which numpy leaves open if it is damaged
+    with open(path, "rb") as file:  # given a path, numpy leaves the file open if it is damaged
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array")
-        # What is no array in other people's archives comes as bytes.
+        # What is no array, as other programs' archives hold, comes as bytes.
         return {name: array for name, array in archive.items() if isinstance(array, np.ndarray)}
 
 
-def _parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> dict[str, Any]:
+def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> dict[str, Any]:
     working = arrays.get("working_image", arrays["image"])
     scene = Scene(working, arrays["features"], arrays["superpixels"])
     vectors = unpacked(arrays["eigenvector_bytes"], float(arrays["eigenvector_step"]))
@@ -178,7 +194,7 @@ def _parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> dict[str
         "image": as_image(arrays["image"]),
         "alphas": arrays["alphas"],
         "scene": scene,
-        "affinity": _restored(str(arrays["affinity"])) if affinity is None else affinity,
+        "affinity": _restore_affinity(str(arrays["affinity"])) if affinity is None else affinity,
         "eigenpairs": Eigenpairs(
             arrays["eigenvalues"], vectors, arrays["residuals"], bool(arrays["converged"])
         ),
@@ -190,9 +206,9 @@ def _parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> dict[str
     }
 
 
-def _restored(text: str) -> Affinity | None:
+def _restore_affinity(text: str) -> Affinity | None:
     """Return the affinity that prints like this, if all of its terms are registered."""
     try:
         return Affinity.parse(text)
-    except (TypeError, ValueError):
+    except (ImportError, TypeError, ValueError):
         return None

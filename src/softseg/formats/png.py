@@ -21,10 +21,15 @@ def save_png_folder(folder: Path, result: Decomposition) -> None:
     Parameters
     ----------
     folder : pathlib.Path
-        Made if need be. An earlier result's layers there are replaced, and those beyond this result's last
-        one removed, so that the folder holds one result.
+        It is made if need be. An earlier result's layers there are replaced, and those beyond this result's
+        last one are removed, so that the folder holds one result.
     result : SoftSegmentation
         What to write.
+
+    Examples
+    --------
+    >>> from softseg import segment
+    >>> segment("photo.jpg").save("layers")  # doctest: +SKIP
     """
     with whole_files(folder) as scratch:
         for number, layer in enumerate(result.rgba, start=1):

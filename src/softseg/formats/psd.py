@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
     from softseg.layers.stack import Decomposition
 
+# What ``blend`` may be.
 BLENDS = ("add", "normal")
 
 
 def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
     """Write the layers, named ``layer 1``, ``layer 2``, ..., from back to front in the result's order.
 
-    Each has straight colors and its opacity as transparency, 8 bits each. Together they show the photo, up to
-    half a step of 255: opacities are rounded so that they add up, and colors then changed, as little as can
-    be, to make up for it.
+    Each layer has straight colors and its opacity as transparency, 8 bits each. Together they show the photo,
+    up to half a step of 255: opacities are rounded so that they add up, and colors are then changed as little
+    as can be to make up for the rounding.
 
     Parameters
     ----------
@@ -48,11 +49,9 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
     ValueError
         If ``blend`` is neither.
 
-    Notes
-    -----
-    Groups, because linear dodge clips before it looks at transparency: backdrop B and color F with alpha a
-    give ``(1 - a) B + a min(1, B + F)``, so two half transparent layers of white would make 3/4 of white. A
-    group that is opaque, black under its layer, gives ``min(1, B + a F)``.
+    Notes ----- The layers are in groups because linear dodge clips before it looks at transparency: backdrop
+    B and color F with alpha a give ``(1 - a) B + a min(1, B + F)``, so two half transparent layers of white
+    would make 3/4 of white. A group that is opaque, black under its layer, gives ``min(1, B + a F)``.
 
     Examples
     --------
@@ -72,16 +71,16 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
         f"layer {layer + 1}": np.dstack([colors[:, :, place], opacities[:, :, place]])
         for place, layer in enumerate(order)
     }
-    document = _added(layers) if blend == "add" else _covering(layers)
+    document = _stack_adding(layers) if blend == "add" else _stack_covering(layers)
     with whole_files(path.parent) as scratch:
         document.save(scratch / path.name)
 
 
-def _added(layers: dict[str, np.ndarray]) -> PSDImage:
+def _stack_adding(layers: dict[str, np.ndarray]) -> PSDImage:
     """Return a document of named RGBA layers, from back to front, that add up."""
     from psd_tools.constants import BlendMode
 
-    document = _empty(layers)
+    document = _make_document(layers)
     black = np.zeros((document.height, document.width, 3), dtype=np.uint8)
     document.create_pixel_layer_from_array(black, "black")
     for name, pixels in layers.items():
@@ -91,15 +90,15 @@ def _added(layers: dict[str, np.ndarray]) -> PSDImage:
     return document
 
 
-def _covering(layers: dict[str, np.ndarray]) -> PSDImage:
+def _stack_covering(layers: dict[str, np.ndarray]) -> PSDImage:
     """Return a document of named RGBA layers, from back to front, each over those before it."""
-    document = _empty(layers)
+    document = _make_document(layers)
     for name, pixels in layers.items():
         document.create_pixel_layer_from_array(pixels, name)
     return document
 
 
-def _empty(layers: dict[str, np.ndarray]) -> PSDImage:
+def _make_document(layers: dict[str, np.ndarray]) -> PSDImage:
     from psd_tools import PSDImage
 
     height, width, _ = next(iter(layers.values())).shape

@@ -1,16 +1,16 @@
-"""Files out and in: the format that a path's suffix stands for. A new one is a module and one line here."""
+"""File formats by suffix. A new one is a module and one line here, `register`, or an entry point."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from softseg._registry import Registry
+from softseg._registry import Reference, Registry
 
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
@@ -28,20 +28,27 @@ class Format:
     writer : callable or str
         Takes a path, a result, and options by name. A text says where it is, ``"package.module:function"``;
         it is then imported when a file is written.
+
+    Raises
+    ------
+    ValueError
+        If the writer is a text that is not of this form.
     """
 
     meaning: str
     writer: Callable[..., None] | str
 
-    def loaded_writer(self) -> Callable[..., None]:
+    def __post_init__(self) -> None:
+        if isinstance(self.writer, str):
+            Reference(self.writer)  # raises
+
+    def load_writer(self) -> Callable[..., None]:
         """Return the function that writes."""
-        if not isinstance(self.writer, str):
-            return self.writer
-        module, _, function = self.writer.partition(":")
-        return getattr(importlib.import_module(module), function)
+        return Reference(self.writer).load() if isinstance(self.writer, str) else self.writer
 
 
-#: File formats by suffix.
+#: File formats by suffix. The entry points' group is ``softseg.formats``. What stands here imports nothing:
+#: the command line's help lists the meanings, and every library costs something to import.
 FORMATS: Registry[Format] = Registry("formats", "format", {})
 FORMATS.register(
     ".npz", Format("everything, for softseg select and SoftSegmentation.load", "softseg.formats.npz:save_npz")
@@ -54,7 +61,32 @@ FORMATS.register(".json", Format("COCO annotations", "softseg.formats.coco:save_
 #: What a folder gets.
 FOLDER = Format("one RGBA PNG per layer", "softseg.formats.png:save_png_folder")
 
-register = FORMATS.register
+
+def register(suffix: str, new: Format | str) -> None:
+    """Make a format available to `save` and to the command line.
+
+    Parameters
+    ----------
+    suffix : str
+        What files of it end in, in lower case: ``".ora"``. Files may be written in capitals.
+    new : Format or str
+        The format, or where it is, as ``"package.module:attribute"``.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is not of this form or taken, or a text is not of the form above.
+
+    Examples
+    --------
+    >>> from softseg.formats import Format, register
+    >>> def save_means(path, result):
+    ...     path.write_text(str(result.alphas.mean(axis=(0, 1))))
+    >>> register(".txt", Format("the layers' shares of the photo", save_means))  # doctest: +SKIP
+    """
+    if not re.fullmatch(r"\.[^./\\\s]+", suffix) or suffix != suffix.lower():
+        raise ValueError(f"suffix: expected a dot and lower-case letters, such as '.ora', got {suffix!r}")
+    FORMATS.register(suffix, new)
 
 
 def format_of(path: str | os.PathLike[str]) -> Format | None:
@@ -67,7 +99,9 @@ def format_of(path: str | os.PathLike[str]) -> Format | None:
     'layers for Photoshop and GIMP'
     """
     suffix = Path(path).suffix.lower()
-    return FORMATS[suffix] if suffix in FORMATS else None  # noqa: SIM401  # a registry has no get
+    if suffix not in FORMATS:
+        return None
+    return FORMATS[suffix]
 
 
 def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) -> None:
@@ -80,7 +114,7 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
     path : str or path
         One of
 
-        - ``*.npz``: everything, for `softseg.layers.load` (`softseg.formats.npz.save_npz`)
+        - ``*.npz``: everything, for `SoftSegmentation.load` (`softseg.formats.npz.save_npz`)
         - ``*.psd``: layers for Photoshop and GIMP (`softseg.formats.psd.save_psd`)
         - ``*.html``: a page to look at (`softseg.formats.viewer.save_html`)
         - ``*.png``: a label map (`softseg.formats.label_map.save_label_map`)
@@ -114,13 +148,16 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
     if chosen is None:
         known = ", ".join(FORMATS)
         raise ValueError(f"path: expected a folder or a name that ends in {known}, got {os.fspath(path)}")
-    writer = chosen.loaded_writer()
+    writer = chosen.load_writer()
     _check_options(path, writer, options)
     writer(path, result, **options)
 
 
 def _check_options(path: Path, writer: Callable[..., None], options: dict[str, Any]) -> None:
-    _, _, *known = inspect.signature(writer).parameters
+    _, _, *parameters = inspect.signature(writer).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return  # a writer that takes any option checks them itself
+    known = [parameter.name for parameter in parameters]
     for option in options:
         if option not in known:
             raise TypeError(

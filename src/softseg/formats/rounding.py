@@ -5,24 +5,28 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, UInt8
 
+# What stands for an alpha of 1 in 8 bits.
 OPAQUE = 255
-CLOSE = 1e-4  # of the image's range: far below a step of 8 bits
+# By how much colors may miss the image and still count as adding up to it, the image's range being 1: far
+# below half a step of 8 bits, which is 2e-3. Chosen by the project's own tests.
+CLOSE = 1e-4
 
 
 def rounded_opacities(alphas: Float[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "H W K"]:
     """Round alphas to steps of 255 so that each pixel's sum to exactly 255.
 
-    By largest remainders: every alpha is rounded down, and the steps that are missing go to those that lost
-    most. None is off by a whole step.
+    It goes by largest remainders: every alpha is rounded down, and the steps that are missing go to those
+    that lost most. None is off by a whole step.
 
     Parameters
     ----------
     alphas : ndarray, shape (H, W, K)
-        In [0, 1], summing to 1 over the layers.
+        The layers' opacities, in [0, 1], summing to 1.
 
     Returns
     -------
     ndarray of uint8, shape (H, W, K)
+        Summing to 255 over the layers.
 
     Examples
     --------
@@ -39,19 +43,21 @@ def rounded_opacities(alphas: Float[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "
 
 
 def over_opacities(opacities: UInt8[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "H W K"]:
-    """Return the opacities with which layers, each over those before it, cover like added ones.
+    """Return the opacities with which layers, each over those behind it, look like layers that add up.
 
-    With alphas a_1 .. a_K from back to front, ``a_k / (a_1 + ... + a_k)``: over the first k - 1 layers, which
-    already show in the right proportions, that leaves each its share of the first k. The first is opaque.
+    With alphas a_1 .. a_K from back to front they are ``a_k / (a_1 + ... + a_k)``. The first k - 1 layers
+    already show in the right proportions; under a k-th layer of this opacity each keeps its share of the
+    first k. The first layer is opaque.
 
     Parameters
     ----------
     opacities : ndarray of uint8, shape (H, W, K)
-        Of layers that add up, from back to front, summing to 255.
+        The opacities of layers that add up, from back to front, summing to 255.
 
     Returns
     -------
     ndarray of uint8, shape (H, W, K)
+        The first layer's is 255.
 
     Examples
     --------
@@ -67,17 +73,17 @@ def over_opacities(opacities: UInt8[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "
 
 
 def shares_when_over(opacities: UInt8[np.ndarray, "H W K"]) -> Float[np.ndarray, "H W K"]:
-    """Return how much of each layer is seen when each covers those before it.
+    """Return how much of each layer is seen when each covers those behind it.
 
     Parameters
     ----------
     opacities : ndarray of uint8, shape (H, W, K)
-        From back to front; the first is opaque.
+        The layers' opacities, from back to front; the first is opaque.
 
     Returns
     -------
     ndarray of float32, shape (H, W, K)
-        Sums to 1.
+        The shares, summing to 1 over the layers.
 
     Examples
     --------
@@ -87,9 +93,8 @@ def shares_when_over(opacities: UInt8[np.ndarray, "H W K"]) -> Float[np.ndarray,
     array([[[0.8, 0. , 0.2]]], dtype=float32)
     """
     alphas = opacities / np.float32(OPAQUE)
-    let_through = np.cumprod(1 - alphas[:, :, :0:-1], axis=2)[
-        :, :, ::-1
-    ]  # by all layers before each but the last
+    # How much of each layer but the last is let through by those in front of it.
+    let_through = np.cumprod(1 - alphas[:, :, :0:-1], axis=2)[:, :, ::-1]
     alphas[:, :, :-1] *= let_through
     return alphas
 
@@ -101,21 +106,22 @@ def nearest_colors(
 ) -> Float[np.ndarray, "H W K 3"]:
     """Change colors as little as can be so that ``sum_k share_k F_k = image``, in [0, 1].
 
-    What is missing is spread in proportion to the shares, which is the step of least length; what a channel
-    that is full (or empty) cannot take goes to the others, so that K rounds are enough.
+    What is missing is spread over the layers in proportion to their shares, which changes colors least. What
+    a layer cannot take, because its color is 0 or 1 there, goes to the others, so that K rounds are enough.
 
     Parameters
     ----------
     image : ndarray, shape (H, W, 3)
-        In [0, 1].
+        The photo, in [0, 1].
     shares : ndarray, shape (H, W, K)
         How much of each layer is seen; in [0, 1], summing to 1.
     colors : ndarray, shape (H, W, K, 3)
-        In [0, 1].
+        The layers' colors, in [0, 1].
 
     Returns
     -------
     ndarray of float32, shape (H, W, K, 3)
+        The changed colors, in [0, 1].
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""A result as one page to look at: layers that light up, can be selected, changed and saved, with no network.
+"""A result as one page to look at: layers light up, can be selected, changed and saved, without a network.
 
-The page's parts are the files `viewer.*` beside this one, which are put into it as they are. Pixels travel as
-PNG files, which the page's script decodes itself: a browser's canvas rounds colors, or even adds noise to
-them against fingerprinting.
+The page is made of the files `viewer.*` beside this one, which are put into it as they are. Its pixels are
+PNG files, which the page's script decodes itself, because a browser's canvas rounds colors, and may even add
+noise to them against fingerprinting.
 """
 
 from __future__ import annotations
@@ -26,26 +26,33 @@ from skimage.measure import approximate_polygon, find_contours
 
 from softseg._files import whole_files
 from softseg.images import eight_bits, shrink
-from softseg.layers.sheet import PALETTE
+from softseg.layers.arrangement import distinct_colors
 
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
-MOST_PIXELS = 1_000_000  # on the page
-STEPS = 4095  # of an alpha: so fine that rounding adds up to nothing even over ten layers
-TRACE = 1e-4  # of a layer, where there is none of it: keeps its color there
-# Of outlines, in pixels.
-SMOOTHING = 1.0
-TOLERANCE = 0.25
-SHORTEST = 24  # in corners, about one a pixel: what is shorter is a speck
+# Photos of more pixels are shrunk to this many, so that a page with five layers has about 10 MB.
+MOST_PIXELS = 1_000_000
+# What stands for an alpha of 1 on the page, in 12 bits: so fine that the rounding of ten layers adds up to
+# less than a step of 8 bits.
+STEPS = 4095
+# The opacity that a layer is taken to have where there is none of it, of 1: it keeps its color there when the
+# photo is shrunk. Chosen by the project's own tests.
+TRACE = 1e-4
+# Of the outlines, in pixels of the page: how far they are smoothed, how far they may be off once they are
+# simplified, and the shortest one that is drawn, in corners, about one a pixel: what is shorter is a speck.
+# Chosen by the project's own tests.
+SMOOTHING, TOLERANCE, SHORTEST = 1.0, 0.25, 24
+# The page's scripts, in the order in which they run.
 SCRIPTS = ("viewer_png.js", "viewer_pixels.js", "viewer.js")
 
 
 def save_html(path: Path, result: Decomposition) -> None:
     """Write one self-contained page with the photo and its layers, which connects to nothing.
 
-    On it the layer under the pointer lights up; layers can be selected, hidden, dimmed, tinted and put before
-    a plain background, and a selection saved as an RGBA PNG, with the pointer, by touch or with the keyboard.
+    The layer under the pointer lights up. Layers can be selected, hidden, dimmed, tinted and put before a
+    plain background, and a selection can be saved as an RGBA PNG: with the pointer, by touch or with the
+    keyboard.
 
     Parameters
     ----------
@@ -63,18 +70,19 @@ def save_html(path: Path, result: Decomposition) -> None:
     >>> from softseg import segment
     >>> segment("photo.jpg").save("photo.html")  # doctest: +SKIP
     """
-    title = path.stem.encode("utf-8", "replace").decode()  # a file's name may hold what is no text
+    title = path.stem.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no text
     with whole_files(path.parent) as scratch:
-        (scratch / path.name).write_text(_page(title, _content(title, result)), encoding="utf-8")
+        page = _write_page(title, _collect_content(title, result))
+        (scratch / path.name).write_text(page, encoding="utf-8")
 
 
-def _page(title: str, content: dict[str, Any]) -> str:
-    style, script = _part("viewer.css"), "".join(map(_part, SCRIPTS))
+def _write_page(title: str, content: dict[str, Any]) -> str:
+    style, script = _read_part("viewer.css"), "".join(map(_read_part, SCRIPTS))
     policy = (
-        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
+        f"default-src 'none'; style-src {_name_source(style)}; script-src {_name_source(script)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return Template(_part("viewer.html")).substitute(
+    return Template(_read_part("viewer.html")).substitute(
         title=html.escape(title),
         policy=policy,
         style=style,
@@ -83,21 +91,22 @@ def _page(title: str, content: dict[str, Any]) -> str:
     )
 
 
-def _part(name: str) -> str:
+def _read_part(name: str) -> str:
     return (files("softseg.formats") / name).read_text(encoding="utf-8")
 
 
-def _source(text: str) -> str:
+def _name_source(text: str) -> str:
     """Return what a content security policy calls this text."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _content(title: str, result: Decomposition) -> dict[str, Any]:
+def _collect_content(title: str, result: Decomposition) -> dict[str, Any]:
     """Return what the page's script needs: sizes, and the layers from back to front."""
-    layers = [_at_page_size(result.alphas[:, :, k], result.colors[:, :, k]) for k in result.order]
+    layers = [_shrink_to_page(result.alphas[:, :, k], result.colors[:, :, k]) for k in result.order]
     alphas = np.stack([alpha for alpha, _ in layers], axis=2)
-    height, width, _ = alphas.shape
+    height, width, count = alphas.shape
+    colors_of_layers = distinct_colors(count).tolist()
     return {
         "name": title,
         "width": width,
@@ -106,18 +115,18 @@ def _content(title: str, result: Decomposition) -> dict[str, Any]:
         "layers": [
             {
                 "name": f"Layer {k + 1}",
-                "color": "#{:02x}{:02x}{:02x}".format(*PALETTE[k % len(PALETTE)]),
+                "color": "#" + bytes(colors_of_layers[k]).hex(),
                 "share": round(float(alpha.mean()), 4),
                 "outline": outline,
-                "alpha": _png(_twelve_bits(alpha)),
-                "colors": _png(eight_bits(colors)),
+                "alpha": _encode_png(_round_to_twelve_bits(alpha)),
+                "colors": _encode_png(eight_bits(colors)),
             }
-            for k, (alpha, colors), outline in zip(result.order, layers, _outlines(alphas), strict=True)
+            for k, (alpha, colors), outline in zip(result.order, layers, _trace_outlines(alphas), strict=True)
         ],
     }
 
 
-def _at_page_size(
+def _shrink_to_page(
     alpha: Float[np.ndarray, "H W"], colors: Float[np.ndarray, "H W 3"]
 ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w 3"]]:
     """Return a layer's alpha and colors, shrunk if need be so that alpha times color is the area's mean."""
@@ -126,7 +135,7 @@ def _at_page_size(
     return (shrunk[:, :, 0] - TRACE) / (1 - TRACE), shrink(weights * colors, MOST_PIXELS) / shrunk
 
 
-def _outlines(alphas: Float[np.ndarray, "h w K"]) -> Iterator[str]:
+def _trace_outlines(alphas: Float[np.ndarray, "h w K"]) -> Iterator[str]:
     """Yield where each layer is the largest, as closed SVG paths without the specks."""
     height, width, count = alphas.shape
     others = np.dstack([alphas, np.zeros((height, width))])  # a layer that is alone lies before nothing
@@ -136,21 +145,21 @@ def _outlines(alphas: Float[np.ndarray, "h w K"]) -> Iterator[str]:
         loops = find_contours(np.pad(smooth, 1, constant_values=-1.0), 0.0)
         # Off the padding, and from pixels' centers to the page's coordinates.
         corners = [np.clip(loop - 0.5, 0, (height, width)) for loop in loops if len(loop) >= SHORTEST]
-        yield "".join(_svg_path(approximate_polygon(loop, TOLERANCE)) for loop in corners)
+        yield "".join(_write_svg_path(approximate_polygon(loop, TOLERANCE)) for loop in corners)
 
 
-def _svg_path(corners: Float[np.ndarray, "n 2"]) -> str:
+def _write_svg_path(corners: Float[np.ndarray, "n 2"]) -> str:
     """Return a closed path through points given as row, column."""
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for y, x in corners[:-1]) + "Z"
 
 
-def _twelve_bits(alpha: Float[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w"]:
+def _round_to_twelve_bits(alpha: Float[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w"]:
     """Return an alpha as one of 4096 steps, stretched from 0 to 65535."""
     steps = np.rint(np.clip(alpha, 0, 1) * STEPS).astype(np.uint16)
     return steps << 4 | steps >> 8
 
 
-def _png(pixels: UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w"]) -> str:
+def _encode_png(pixels: UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w"]) -> str:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format="PNG")
     return base64.b64encode(file.getvalue()).decode("ascii")

@@ -1,4 +1,4 @@
-"""The kernel that takes a Laplacian apart into links between near pixels and the others."""
+"""Numba kernels that tell near pixels of a grid from far ones, and take a matrix apart accordingly."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import numpy as np
 
 from softseg._numba import kernel
 
+# The distance along each axis, in pixels, up to which two pixels are near each other. The matting affinity
+# links pixels of one 3x3 window (Levin et al. 2008), and so none that are farther apart.
+LOCAL_RADIUS = 2
+
 
 @kernel
-def split_links(indptr, indices, data, width, radius):
-    """Return the near links' own Laplacian in CSR, each pixel's attraction by far ones, and who has any.
+def is_near(rows_apart, columns_apart):
+    """Say whether two pixels are near; the distances may have either sign."""
+    return abs(rows_apart) <= LOCAL_RADIUS and abs(columns_apart) <= LOCAL_RADIUS
 
-    Near: at most ``radius`` apart along both axes. Attraction: the sum of the positive affinities, which
+
+@kernel
+def split(indptr, indices, data, width):
+    """Take a symmetric CSR matrix with sorted columns apart; see `softseg.grid.links.Links`.
+
+    Returns the near links' own Laplacian as data, column indices and row pointers, then each pixel's
+    attraction by far ones, and whether it has any. Attraction is the sum of the positive affinities, which
     are the negative entries.
     """
     n = indptr.size - 1
@@ -32,7 +43,7 @@ def split_links(indptr, indices, data, width, radius):
                 end += 1
             if j == i:
                 continue
-            if abs(j // width - y) <= radius and abs(j % width - x) <= radius:
+            if is_near(j // width - y, j % width - x):
                 near_indices[end] = j
                 near_data[end] = data[t]
                 total += data[t]

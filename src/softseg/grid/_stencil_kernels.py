@@ -1,8 +1,9 @@
 """Numba kernels on planes: for each layer one row of all N pixels, in row-major order.
 
-Planes that a stencil is applied to are padded on both ends by its reach, so that no loop asks where the image
-ends. Loops are flat and short, which is what the compiler vectorises. Sums are taken chunk by chunk and the
-chunks added in order: the same bits on any number of cores.
+Planes that a stencil is applied to are padded on both ends by the distance that the stencil reaches, so that
+no loop has to know where the image ends. Loops are flat and short, because the compiler vectorizes those.
+Sums are taken chunk by chunk, and the chunks are added in order, which gives the same bits on any number of
+cores.
 """
 
 from __future__ import annotations
@@ -11,19 +12,31 @@ import numpy as np
 from numba import prange
 
 from softseg._numba import kernel, parallel_kernel
+from softseg.grid._link_kernels import is_near
 
-# The half stencil holds the 13 neighbors (dy, dx) that come at or after the pixel in row-major order:
-# (0, 0..2), (1, -2..2), (2, -2..2). The other twelve are the same numbers seen from the other pixel.
+# The number of entries of a half stencil: the pixel itself and the twelve near neighbors that come after it
+# in row-major order. Their offsets (dy, dx) are (0, 0..2), (1, -2..2), (2, -2..2), and `find_entry` numbers
+# them in this order. The twelve neighbors that come before the pixel are linked to it by the same numbers,
+# which are stored at those pixels.
 HALF_STENCIL = 13
 
-CHUNK = 2048  # pixels a core takes at a time
-ROWS = 64  # of a matrix, likewise
-GROUP = 8  # layers in a vector
+CHUNK = 2048  # the number of pixels that a core takes at a time; chosen by the project's own tests
+FAR_CHUNK = 64  # the number of pixels with far links that a core takes at a time; chosen likewise
+LANES = 8  # the number of layers that are computed together, in one vector register; chosen likewise
 
 
 @kernel
-def _rows_down(column, width):
-    """How many rows down a column is that runs on past the ends of its row; 3 stands for more."""
+def find_entry(dy, dx):
+    """Return the number of a half stencil's entry for the neighbor ``dy`` rows down and ``dx`` columns on."""
+    return dx if dy == 0 else 5 * dy + dx
+
+
+@kernel
+def _count_rows_down(column, width):
+    """Return how many rows down a place is, given as a column that may lie beyond the ends of its row.
+
+    The answer is cut off at three rows up or down, which is far already.
+    """
     rows = 0
     while column >= width and rows < 3:
         column -= width
@@ -36,29 +49,30 @@ def _rows_down(column, width):
 
 @parallel_kernel
 def split_by_distance(indptr, indices, data, width, pad, half, diagonal, is_far, far_entries):
-    """Sort a symmetric CSR matrix's entries: near ones into the half stencil's planes, others flagged.
+    """Sort the entries of a symmetric CSR matrix by the distance of the pixels that they link.
 
-    ``far_entries`` (N,) counts those of each row.
+    Entries between near pixels are written to the planes of a half stencil. The others are flagged in
+    ``is_far`` (entries,), and ``far_entries`` (N,) counts them for each row.
     """
     for y in prange(diagonal.size // width):
         for x in range(width):
             i = y * width + x
             for t in range(indptr[i], indptr[i + 1]):
                 ahead = indices[t] - i
-                dy = _rows_down(x + ahead, width)
+                dy = _count_rows_down(x + ahead, width)
                 dx = ahead - dy * width
                 if ahead == 0:
                     diagonal[i] = data[t]
-                elif abs(dy) > 2 or abs(dx) > 2:
+                elif not is_near(dy, dx):
                     is_far[t] = True
                     far_entries[i] += 1
                 elif ahead > 0:
-                    half[dx - 1 if dy == 0 else 5 * dy - 1 + dx, pad + i] = data[t]
+                    half[find_entry(dy, dx) - 1, pad + i] = data[t]
 
 
 @parallel_kernel
-def negated_planes(stencil, pad, half):
-    """Write the links of a half stencil (H, W, 13), its centre first, as planes of a Laplacian's entries."""
+def negate_planes(stencil, pad, half):
+    """Write the affinities of a half stencil (H, W, 13), but for its center, as planes of a Laplacian."""
     height, width, _ = stencil.shape
     for y in prange(height):
         for k in range(half.shape[0]):
@@ -86,10 +100,11 @@ def _add_five(a, b, c, d, e, values, out):
 
 @kernel
 def _add_links(half, width, values, start, stop, out):
-    """Add the off-diagonal part times one padded plane, for the pixels start .. stop (in padded places).
+    """Add the off-diagonal part of a matrix times one padded plane.
 
+    ``start`` and ``stop`` are the first pixel and the one after the last, as places in the padded plane.
     Plane k of the half stencil holds the links to the pixel at offset (0, 1), (0, 2), (1, -2) .. (1, 2),
-    (2, -2) .. (2, 2). Links back are those same numbers, found at the other pixel.
+    (2, -2) .. (2, 2). Links back are the same numbers, found at the other pixel.
     """
     for step in (1, 2):
         _add_pair(
@@ -124,13 +139,14 @@ def _add_links(half, width, values, start, stop, out):
 
 @kernel
 def accumulate(a, b, sums):
+    """Add the products of corresponding entries: ``sums += a * b``."""
     for i in range(sums.size):
         sums[i] += a[i] * b[i]
 
 
 @kernel
 def folded(sums):
-    """Return the sum of an array, which is used up: its second half is added to its first, and so on."""
+    """Return the sum of an array, which is overwritten: its second half is added to its first, and so on."""
     size = sums.size
     while size > 1:
         half = (size + 1) // 2
@@ -141,10 +157,10 @@ def folded(sums):
 
 
 @parallel_kernel
-def stencil_product(half, width, pad, diagonal, coupling, values, out):
-    """Out = (Id x L + coupling * 1 1' x Id + ...) values; returns values . out.
+def multiply_stencil(half, width, pad, diagonal, coupling, values, out):
+    """Write ``out = (Id x L + coupling * 1 1' x Id + ...) values``, and return the inner product of both.
 
-    values (K, pad + N + pad); ``diagonal`` (K, N) holds L's and whatever is added to it.
+    ``values`` is (K, pad + N + pad). ``diagonal`` (K, N) holds that of L plus whatever else is added to it.
     """
     layers, n = out.shape
     sums = np.empty((n + CHUNK - 1) // CHUNK)
@@ -170,28 +186,28 @@ def stencil_product(half, width, pad, diagonal, coupling, values, out):
 
 @parallel_kernel
 def add_far_links(indptr, indices, data, nodes, pad, values, out):
-    """Add a CSR matrix over the pixels ``nodes`` times values; returns what values . out grows by."""
+    """Add a CSR matrix over the pixels ``nodes`` times values; return the increase of values . out."""
     layers = out.shape[0]
     count = nodes.size
-    # Layers by groups of a fixed size, which the compiler turns into single vectors.
-    groups = (layers + GROUP - 1) // GROUP
-    here = np.zeros((groups, count, GROUP))
+    # Layers are taken in groups of a fixed size, each of which the compiler turns into one vector.
+    groups = (layers + LANES - 1) // LANES
+    here = np.zeros((groups, count, LANES))
     for k in range(layers):
         for i in range(count):
-            here[k // GROUP, i, k % GROUP] = values[k, pad + nodes[i]]
-    sums = np.zeros((count + ROWS - 1) // ROWS)
+            here[k // LANES, i, k % LANES] = values[k, pad + nodes[i]]
+    sums = np.zeros((count + FAR_CHUNK - 1) // FAR_CHUNK)
     for chunk in prange(sums.size):
-        added = np.empty(GROUP)
+        added = np.empty(LANES)
         total = 0.0
-        for i in range(chunk * ROWS, min((chunk + 1) * ROWS, count)):
+        for i in range(chunk * FAR_CHUNK, min((chunk + 1) * FAR_CHUNK, count)):
             for group in range(groups):
                 added[:] = 0.0
                 for t in range(indptr[i], indptr[i + 1]):
                     j = indices[t]
-                    for lane in range(GROUP):
+                    for lane in range(LANES):
                         added[lane] += data[t] * here[group, j, lane]
-                for lane in range(min(GROUP, layers - group * GROUP)):
-                    out[group * GROUP + lane, nodes[i]] += added[lane]
+                for lane in range(min(LANES, layers - group * LANES)):
+                    out[group * LANES + lane, nodes[i]] += added[lane]
                     total += here[group, i, lane] * added[lane]
         sums[chunk] = total
     return folded(sums)

@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import sparse
 
-from softseg.grid._link_kernels import split_links
+from softseg.grid.links import LOCAL_RADIUS as LOCAL_RADIUS
+from softseg.grid.links import Links
 
-# The matting affinity reaches two pixels along each axis: two pixels of a 3x3 window.
-LOCAL_RADIUS = 2
+# How far the entries of a matrix may differ from those of its transpose, as a share of the largest entry:
+# some eight digits, much more than rounding and much less than any real asymmetry.
+ASYMMETRY = 1e-8
 
 
 @final
@@ -27,11 +29,20 @@ class Laplacian:
     matrix : scipy.sparse array or matrix, shape (H*W, H*W)
         ``L = D - W``, symmetric; pixels in row-major order.
     shape : tuple of int
-        Height and width of the image.
+        Height and width of the image, in pixels.
     near_null : array_like, shape (H*W, m), optional
         Vectors that the local part nearly annihilates; for a matting affinity 1, R, G and B, because it
-        vanishes on locally affine functions of colour. They make the multigrid preconditioner good.
-        Default: what the solver finds itself.
+        vanishes on locally affine functions of color. Only the preconditioner `Multigrid` uses them. By
+        default it finds such vectors itself.
+
+    Attributes
+    ----------
+    matrix : scipy.sparse.csr_array, shape (H*W, H*W)
+        A copy of the matrix, in double precision.
+    shape : tuple of int
+        As given.
+    near_null : ndarray, shape (H*W, m), or None
+        As given, in double precision.
 
     Raises
     ------
@@ -68,31 +79,31 @@ class Laplacian:
 
     @property
     def local(self) -> sparse.csr_array:
-        """The part of the matrix that links pixels at most two apart, its own Laplacian, (H*W, H*W).
+        """The part of the matrix that links near pixels, as a Laplacian of its own, (H*W, H*W).
 
-        It holds the whole matting term, and is positive semidefinite up to the few superpixel links
-        that are this short: what a multigrid preconditioner can be built on.
+        Near pixels are at most two apart along each axis. The part holds the whole matting term, and is
+        positive semidefinite but for the few superpixel links that are this short. This is what
+        preconditioners invert.
         """
-        return self._split[0]
+        return self._links.near
 
     @property
     def attraction(self) -> Float[np.ndarray, " N"]:
         """The sum of each pixel's positive affinities to pixels beyond the local part, (H*W,)."""
-        return self._split[1]
+        return self._links.attraction
 
     @property
     def far_linked(self) -> Bool[np.ndarray, "H W"]:
-        """Which pixels have links beyond the local part, (H, W): one for each superpixel, as published."""
-        return self._split[2]
+        """Whether each pixel has links beyond the local part, (H, W).
+
+        With the published affinities one pixel of each superpixel has (see `Scene`).
+        """
+        return self._links.far_linked.reshape(self.shape)
 
     @cached_property
-    def _split(self) -> tuple[sparse.csr_array, Float[np.ndarray, " N"], Bool[np.ndarray, "H W"]]:
-        matrix = self.matrix
-        matrix.sort_indices()
-        *near, attraction, far = split_links(
-            matrix.indptr, matrix.indices, matrix.data, self.shape[1], LOCAL_RADIUS
-        )
-        return sparse.csr_array(tuple(near), shape=matrix.shape), attraction, far.reshape(self.shape)
+    def _links(self) -> Links:
+        self.matrix.sort_indices()
+        return Links.of(self.matrix, self.shape[1])
 
     def __repr__(self) -> str:
         height, width = self.shape
@@ -100,21 +111,30 @@ class Laplacian:
 
 
 def laplacian_of(affinity: sparse.csr_array, image: Float[np.ndarray, "H W 3"]) -> Laplacian:
-    """Return ``L = D - W`` with signed row sums ``D``, knowing the photo's colors (paper, Section 3.1).
+    """Return ``L = D - W``, where D holds the signed row sums of W (Aksoy et al. 2018, Section 3.1).
 
     Parameters
     ----------
     affinity : scipy.sparse.csr_array, shape (H*W, H*W)
-        The summed affinities W.
+        The summed affinities W, symmetric.
     image : ndarray, shape (H, W, 3)
-        The photo whose pixels they link.
+        The photo whose pixels they link, RGB in [0, 1].
 
     Returns
     -------
     Laplacian
         Its near-null vectors are 1, R, G and B.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from softseg.grid import laplacian_of
+    >>> laplacian_of(sparse.csr_array([[0.0, 0.5], [0.5, 0.0]]), np.zeros((1, 2, 3))).matrix.toarray()
+    array([[ 0.5, -0.5],
+           [-0.5,  0.5]])
     """
-    # Taking |W| in D would make L positive semidefinite and lose the repulsion, which is the method.
+    # Taking |W| in D would make L positive semidefinite, and L would lose the repulsion between superpixels.
     matrix = sparse.diags_array(affinity.sum(axis=1)) - affinity
     colors = image.reshape(-1, 3)
     return Laplacian(matrix, image.shape[:2], near_null=np.column_stack([np.ones(len(colors)), colors]))
@@ -130,6 +150,6 @@ def _checked_matrix(matrix: Any) -> sparse.csr_array:
         raise ValueError("matrix: expected finite entries, got NaN or infinity")
     matrix.sum_duplicates()
     asymmetry = abs(matrix - matrix.T).max() if matrix.nnz else 0.0
-    if asymmetry > 1e-8 * abs(matrix).max():
+    if asymmetry > ASYMMETRY * abs(matrix).max():
         raise ValueError(f"matrix: expected a symmetric matrix, got entries that differ by {asymmetry:.3g}")
     return matrix

@@ -10,13 +10,15 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 from softseg._threads import single_threaded_blas
-from softseg.grid._link_kernels import split_links
 from softseg.grid.dissection import factorize
-from softseg.grid.laplacian import LOCAL_RADIUS
+from softseg.grid.links import FAR_SHARE, LOCAL_RADIUS, Links
 
-TOLERANCE = 1e-7  # of the residual, relative to the right-hand side: alphas are then off by some 1e-6
-MOST_ITERATIONS = 500  # two where all links are near, about ten with the superpixels' links
-FAR_SHARE = 0.5  # of the far links' diagonal that is inverted too, as in the eigensolver's preconditioner
+# The residual at which the iteration stops, relative to the right-hand side. Alphas are then off by about
+# 1e-6. Chosen by the project's own tests.
+RESIDUAL_TOLERANCE = 1e-7
+# The number of iterations after which the solver gives up. It needs two where all links are near, and about
+# ten with the links between superpixels (docs/selection.md).
+MOST_ITERATIONS = 500
 
 
 @single_threaded_blas()
@@ -28,26 +30,41 @@ def solve_on_grid(
 ) -> Float[np.ndarray, " N"]:
     """Solve ``(matrix + remainder) x = right``.
 
-    The links between pixels at most two apart are factorised by nested dissection. The factors are in single
-    precision and leave out the far links: conjugate gradients, in double precision, do the rest.
+    The near links, between pixels at most two apart, are factorized by nested dissection. The factors are in
+    single precision and leave out the far links. Conjugate gradients, in double precision, do the rest.
 
     Parameters
     ----------
     matrix : scipy.sparse.csr_array, shape (H*W, H*W)
-        Symmetric, with sorted columns; its local part positive definite.
+        Symmetric, with sorted columns; its local part is positive definite.
     right : ndarray, shape (H*W,)
         The right-hand side.
     shape : tuple of int
-        Height and width of the grid.
+        Height and width of the grid, in pixels.
     remainder : callable, optional
-        Multiplies a vector by what the matrix does not hold; the sum is positive definite.
+        Multiplies a vector by another symmetric matrix, which is added to the first one; the sum is positive
+        definite.
+
+    Returns
+    -------
+    ndarray, shape (H*W,)
+        The solution x.
 
     Raises
     ------
     numpy.linalg.LinAlgError
         If the local part is not positive definite, or the iteration does not converge.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from softseg.grid import solve_on_grid
+    >>> matrix = sparse.diags_array([[-1.0] * 5, [3.0] * 6, [-1.0] * 5], offsets=[-1, 0, 1]).tocsr()
+    >>> solve_on_grid(matrix, matrix @ np.arange(6.0), shape=(1, 6)).round(6)
+    array([0., 1., 2., 3., 4., 5.])
     """
-    inverse = factorize(_local_part(matrix, shape[1]), 0.0, shape, LOCAL_RADIUS)
+    inverse = factorize(_select_local_part(matrix, shape[1]), 0.0, shape, LOCAL_RADIUS)
 
     def product(x: np.ndarray) -> np.ndarray:
         return matrix @ x if remainder is None else matrix @ x + remainder(x)
@@ -58,7 +75,7 @@ def solve_on_grid(
     solution, unfinished = cg(
         LinearOperator(matrix.shape, product, dtype=np.float64),
         right,
-        rtol=TOLERANCE,
+        rtol=RESIDUAL_TOLERANCE,
         maxiter=MOST_ITERATIONS,
         M=LinearOperator(matrix.shape, approximate_inverse, dtype=np.float64),
     )
@@ -67,10 +84,9 @@ def solve_on_grid(
     return solution
 
 
-def _local_part(matrix: sparse.csr_array, width: int) -> sparse.csr_array:
-    """Return the near links, with the whole diagonal but a share of what belongs to far links."""
-    data, indices, indptr, attraction, *_ = split_links(
-        matrix.indptr, matrix.indices, matrix.data, width, LOCAL_RADIUS
+def _select_local_part(matrix: sparse.csr_array, width: int) -> sparse.csr_array:
+    """Return the near links, with the whole diagonal but for a share of what belongs to the far links."""
+    links = Links.of(matrix, width)  # the rows of the near links' own Laplacian sum to zero
+    return sparse.csr_array(
+        links.near + sparse.diags_array(matrix.sum(axis=1) + FAR_SHARE * links.attraction)
     )
-    near = sparse.csr_array((data, indices, indptr), shape=matrix.shape)  # its rows sum to zero
-    return sparse.csr_array(near + sparse.diags_array(matrix.sum(axis=1) + FAR_SHARE * attraction))

@@ -1,4 +1,5 @@
-import typing
+import softseg.formats
+import softseg.result
 
 from .arrangement import back_to_front, description
 from .colors import layer_colors
@@ -7,12 +8,13 @@ from .edits import composite, edited
 from .propagation import propagate
 from .selection import select
 from .sheet import contact_sheet
-from .stack import LayerStack
+from .stack import Decomposition, LayerStack
 
-def load(path: typing.Any, affinity: typing.Any = None) -> typing.Any: ...
-def save(path: typing.Any, result: typing.Any, **options: typing.Any) -> None: ...
+load = softseg.result.SoftSegmentation.load
+save = softseg.formats.save
 
 __all__ = [
+    "Decomposition",
     "LayerStack",
     "back_to_front",
     "composite",

@@ -1,6 +1,6 @@
 """Numba kernels of the layers' colors: links between pixels, and sweeps over one level of the pyramid.
 
-Arrays are rows of planes: (H, ..., W), so that loops run along a row, which is what the compiler vectorises.
+Arrays are rows of planes, (H, ..., W), so that loops run along a row, which is what the compiler vectorizes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from numba import prange
 
 from softseg._numba import kernel, parallel_kernel
 
-NEARLY = 1e-6  # what single precision leaves of an exact sum of colors
+# By how much colors may miss the image and still count as adding up to it, the image's range being 1: what
+# single precision leaves of an exact sum.
+NEARLY = 1e-6
 
 
 @parallel_kernel
 def link_pixels(alphas, least, across, down):
     """Weigh the links of neighbors: ``least`` plus half the sum of their alphas' differences.
 
-    Alphas (H, K, W); ``across[y, x]`` (H, W + 1) links (y, x) with the pixel before it, ``down[y, x]``
-    (H + 1, W) with the one above. Those over the border stay as they are, zero.
+    Alphas are (H, K, W); ``across[y, x]`` (H, W + 1) links (y, x) with the pixel before it, ``down[y, x]``
+    (H + 1, W) with the one above. Links over the border stay as they are, zero.
     """
     height, layers, width = alphas.shape
     half = np.float32(0.5)
@@ -42,9 +44,9 @@ def _add_difference(factor, one, other, out):
 def sweep(colors, image, alphas, across, down, board_color, over):
     """Solve the equations of every second pixel (as on a chessboard) and go ``over`` times the way there.
 
-    Colors (H, K, C, W), image (H, C, W), alphas (H, K, W). The solution is the mean of the neighbors, each by
-    its link, moved to the nearest colors in [0, 1] that add up to the image: all layers of a link weigh the
-    same, so that what is a weighted projection in general is a plain one here.
+    Colors are (H, K, C, W), the image is (H, C, W), alphas are (H, K, W). The solution is the mean of the
+    neighbors, each by its link, moved to the nearest colors in [0, 1] that add up to the image: all layers of
+    a link weigh the same, so that what is a weighted projection in general is a plain one here.
 
     Whole rows are computed, since that is fast, but only pixels of one color of the board move, and they
     depend on those of the other color alone: any order of rows gives the same bits.
@@ -53,7 +55,7 @@ def sweep(colors, image, alphas, across, down, board_color, over):
     for y in prange(height):
         first = (y + board_color) % 2
         above, below = max(y - 1, 0), min(y + 1, height - 1)
-        shares = _shares(down[y], down[y + 1], across[y])
+        shares = _compute_shares(down[y], down[y + 1], across[y])
         way = np.zeros(width, np.float32)
         way[first::2] = over
         squares = np.zeros(width, np.float32)
@@ -68,8 +70,8 @@ def sweep(colors, image, alphas, across, down, board_color, over):
 
 
 @kernel
-def _shares(up, down, across):
-    """Each neighbor's share in the mean: (4, W), above, below, before, after."""
+def _compute_shares(up, down, across):
+    """Return each neighbor's share in the mean, (4, W): above, below, before, after."""
     width = up.size
     shares = np.empty((4, width), np.float32)
     for x in range(width):
@@ -83,7 +85,7 @@ def _shares(up, down, across):
 
 @kernel
 def _average(shares, above, row, below, c, out):
-    """Out (K, W) = the mean of each pixel's neighbors in channel c of three rows (K, C, W)."""
+    """Set out (K, W) to the mean of each pixel's neighbors in channel c of three rows (K, C, W)."""
     width = out.shape[1]
     out[:] = 0
     for k in range(out.shape[0]):
@@ -100,18 +102,19 @@ def _add_up(points, alphas, target, squares, first):
     ``squares`` are the alphas' sums of squares. All pixels at once where no color leaves [0, 1]; the others
     one by one, of which only every second, from ``first`` on, is needed.
     """
-    missing = _missing(points, alphas, target)
+    missing = _find_missing(points, alphas, target)
     _divide(missing, squares)
     for k in range(points.shape[0]):
         _step(alphas[k], missing, points[k])
-    missing = _missing(points, alphas, target)
+    missing = _find_missing(points, alphas, target)
     for x in range(first, target.size, 2):
         if abs(missing[x]) > NEARLY:
             _project(points[:, x], alphas[:, x], target[x])
 
 
 @kernel
-def _missing(points, alphas, target):
+def _find_missing(points, alphas, target):
+    """Return what the sum of points (K, W) by alphas lacks to the target, (W,)."""
     missing = target.copy()
     for k in range(points.shape[0]):
         _subtract_product(alphas[k], points[k], missing)
@@ -138,6 +141,7 @@ def _divide(a, b):
 
 @kernel
 def _step(direction, length, point):
+    """Go ``length`` times the direction from a point, as far as [0, 1] reaches."""
     zero, one = np.float32(0), np.float32(1)
     for x in range(point.size):
         point[x] = min(max(point[x] + length[x] * direction[x], zero), one)
@@ -147,9 +151,9 @@ def _step(direction, length, point):
 def _project(point, alphas, target):
     """Move a point of the box [0, 1]^K to the nearest one there with ``alphas . point = target``.
 
-    That is clip(point + t * alphas), where the sum of alphas * clip(...) grows with t: concavely from a
-    point of the box up, convexly from it down. Newton's method from t = 0 therefore never goes too far; every
-    step saturates another layer or is the last.
+    The nearest is clip(point + t * alphas), where the sum of alphas * clip(...) grows with t: concavely above
+    t = 0, convexly below. Newton's method from t = 0 therefore never goes too far; every step saturates
+    another layer or is the last.
     """
     for _ in range(point.size + 1):
         missing = np.float64(target)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Int
 
 from softseg.images import eight_bits
 
 if TYPE_CHECKING:
     from softseg.layers.stack import LayerStack
 
-# Picked one by one among colors known to be accessible, each as far in CIELAB from those before as can be,
-# for the normal eye and the three kinds of color blindness: few layers get the most distinct colors.
+# The layers' colors on sheets, figures, pages and label maps, as red, green and blue from 0 to 255. They were
+# picked one by one among colors known to be accessible, each as far in CIELAB from those before as can be,
+# for the normal eye and the three kinds of color blindness: few layers get the most distinct colors. How far
+# they are apart is checked in tests/layers/test_arrangement.py.
 PALETTE = np.array(
     [
         (0x00, 0x72, 0xB2),  # blue
@@ -29,12 +32,36 @@ PALETTE = np.array(
 )
 
 
+def distinct_colors(count: int) -> Int[np.ndarray, "{count} 3"]:
+    """Return a color for each of so many layers; from the eleventh layer on the colors repeat.
+
+    Parameters
+    ----------
+    count : int
+        How many layers.
+
+    Returns
+    -------
+    ndarray of int, shape (count, 3)
+        Red, green and blue, 0 to 255.
+
+    Examples
+    --------
+    >>> from softseg.layers.arrangement import distinct_colors
+    >>> distinct_colors(2)
+    array([[  0, 114, 178],
+           [254,  97,   0]])
+    """
+    return PALETTE[np.arange(count) % len(PALETTE)]
+
+
 def back_to_front(result: LayerStack) -> tuple[int, ...]:
     """Return the layers' indices from back to front.
 
-    What lies behind is large and goes on beyond the photo; what stands before it is small and inside. So the
-    layers are sorted by the share of the photo's area that they cover plus the share of its border, the
-    largest sum first: sky along three sides is behind a person of the same area who stands on the fourth.
+    A layer that lies behind is large and goes on beyond the photo; one that stands in front is small and
+    inside. So the layers are sorted by the share of the photo's area that they cover plus the share of its
+    border, the largest sum first: sky along three sides is behind a person of the same area who stands on the
+    fourth.
 
     Parameters
     ----------
@@ -44,7 +71,7 @@ def back_to_front(result: LayerStack) -> tuple[int, ...]:
     Returns
     -------
     tuple of int, length K
-        Of equal layers the one of the lower index comes first.
+        The indices. Of equal layers the one of the lower index comes first.
 
     Examples
     --------
@@ -64,8 +91,18 @@ def back_to_front(result: LayerStack) -> tuple[int, ...]:
 def description(result: LayerStack) -> str:
     """Return what a result's repr says: its size and, from back to front, its layers.
 
-    Of each layer the index (from 0, as `SoftSegmentation.edit` takes it), the share of the photo's area, and
-    the mean color as red, green and blue in hexadecimal digits, as in HTML.
+    Of each layer it says the index (from 0, as `SoftSegmentation.edit` takes it), the share of the photo's
+    area, and the mean color as red, green and blue in hexadecimal digits, as in HTML.
+
+    Parameters
+    ----------
+    result : LayerStack
+        K layers.
+
+    Returns
+    -------
+    str
+        K + 1 lines.
 
     Examples
     --------
@@ -82,15 +119,15 @@ def description(result: LayerStack) -> str:
     lines = [
         f"<{type(result).__name__}: {count} layer{'s' * (count > 1)} of {width}x{height} pixels, "
         "from back to front",
-        *(f"  [{k}] {areas[k]:6.1%}  {_mean_color(result, k)}" for k in result.order),
+        *(f"  [{k}] {areas[k]:6.1%}  {_format_mean_color(result, k)}" for k in result.order),
     ]
     return "\n".join(lines).rstrip() + ">"
 
 
-def _mean_color(result: LayerStack, layer: int) -> str:
+def _format_mean_color(result: LayerStack, layer: int) -> str:
     """Return a layer's mean color, or nothing if the layer is empty.
 
-    Of the photo where the layer is, not of the layer's own colors: a repr must not take long.
+    It is the mean of the photo where the layer is, not of the layer's own colors, which take long to find.
     """
     alpha = result.alphas[..., layer]
     if not alpha.any():

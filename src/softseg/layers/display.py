@@ -1,4 +1,4 @@
-"""A look at a result: as a figure, and as a picture where a notebook shows it."""
+"""What a result looks like: as a figure, and as the picture that a notebook shows of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from softseg.layers.arrangement import PALETTE
+from softseg.layers.arrangement import distinct_colors
 from softseg.layers.edits import composite
 from softseg.layers.sheet import contact_sheet, layers_in_colors
 
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
     from softseg.layers.stack import Decomposition, LayerStack
 
+# How many pictures a figure has in a row, and how wide each is, in inches. Chosen by the project.
 COLUMNS = 4
-PANEL = 3.2  # inches wide
-CHECKS = 24  # along the longer side
+PANEL = 3.2
+# The checkerboard that stands for transparency, as in image editors: how many squares lie along the longer
+# side of a photo, and the two grays, 1 being white. Chosen by the project.
+CHECKS = 24
 LIGHT, DARK = 0.95, 0.82
 
 
@@ -38,7 +41,7 @@ def show(result: LayerStack) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One of pyplot's: ``matplotlib.pyplot.show()`` opens it, its ``savefig`` writes it.
+        The figure is one of pyplot's: ``matplotlib.pyplot.show()`` opens it, its ``savefig`` writes it.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def show(result: LayerStack) -> Figure:
     pictures += [composite(result, checks, [k]) for k in result.order]
     areas = result.alphas.mean(axis=(0, 1), dtype=float)
     titles = ["photo", "layers", *(f"[{k}]  {areas[k]:.0%}" for k in result.order)]
-    inks = [None, None, *(PALETTE[k % len(PALETTE)] / 255 for k in result.order)]
+    inks = [None, None, *(distinct_colors(count)[list(result.order)] / 255)]
 
     rows, columns = math.ceil((count + 2) / COLUMNS), min(count + 2, COLUMNS)
     size = columns * PANEL, rows * (PANEL * height / width + 0.4)
@@ -87,6 +90,7 @@ def preview(result: Decomposition) -> bytes:
     Returns
     -------
     bytes
+        The PNG file.
     """
     sheet = contact_sheet(result, [f"[{k}]" for k in range(result.alphas.shape[2])])
     file = io.BytesIO()
@@ -95,7 +99,17 @@ def preview(result: Decomposition) -> bytes:
 
 
 def checkerboard(height: int, width: int) -> Float[np.ndarray, "{height} {width} 3"]:
-    """Return light and dark grey squares, which stand for nothing.
+    """Return light and dark gray squares, which stand for nothing.
+
+    Parameters
+    ----------
+    height, width : int
+        In pixels.
+
+    Returns
+    -------
+    ndarray, shape (height, width, 3)
+        In [0, 1].
 
     Examples
     --------

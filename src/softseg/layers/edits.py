@@ -12,11 +12,16 @@ from jaxtyping import Float
 from softseg.images import as_image
 
 if TYPE_CHECKING:
+    import softseg.layers.stack
     from softseg.layers.stack import LayerStack
 
-Stack = TypeVar("Stack", bound="LayerStack")
+# What an edit returns is of the type that it was given. The bound has its full name, which is looked up when
+# it is needed: that module imports this one.
+Stack = TypeVar("Stack", bound="softseg.layers.stack.LayerStack")
 
-UNSEEN = 1e-7  # far below what a step of 8 bits shows
+# Added to every alpha where colors are divided by the alphas' sum, so that there are colors where the sum is
+# zero. An opacity, of 1: a step of 8 bits is 40,000 times as large. Chosen by the project's own tests.
+UNSEEN = 1e-7
 
 
 def composite(
@@ -27,18 +32,19 @@ def composite(
     Parameters
     ----------
     result : LayerStack
-        The layers.
+        The photo with its layers.
     background : color, path, PIL image or array_like, shape (H, W, 3), optional
         What shows where the chosen layers are not. A color is three numbers in [0, 1]; an image has the
-        photo's size and is what `segment` takes. Default: nothing, an RGBA image comes out.
+        photo's size and is what `segment` takes. Default: nothing, and an RGBA image is returned.
     layers : sequence of int, optional
-        Indices, each once. Default: all.
+        The indices of the layers that are put there, each once. Default: all.
 
     Returns
     -------
     ndarray, shape (H, W, 3) or (H, W, 4)
-        Float32 in [0, 1]. RGBA has straight alpha: its colors are ``sum_k alpha_k F_k / sum_k alpha_k``, and
-        the mean of the layers' colors where there is nothing to see.
+        The image, float32 in [0, 1]. RGBA has straight alpha: its colors are
+        ``sum_k alpha_k F_k / sum_k alpha_k``, and the mean of the layers' colors where there is nothing to
+        see.
 
     Raises
     ------
@@ -59,16 +65,16 @@ def composite(
     (20, 30, 4)
     """
     height, width, count = result.alphas.shape
-    chosen = range(count) if layers is None else _checked_layers(layers, count)
-    behind = None if background is None else _checked_background(background, (height, width))
+    chosen = range(count) if layers is None else _check_layers(layers, count)
+    behind = None if background is None else _check_background(background, (height, width))
     covered = result.alphas[..., list(chosen)].sum(axis=2, keepdims=True)
     if behind is not None:
-        mixed = sum((_weighted(result, k) for k in chosen), (1 - covered) * behind)
+        mixed = sum((_weigh(result, k) for k in chosen), (1 - covered) * behind)
         return np.clip(mixed, 0, 1).astype(np.float32)
-    # A trace of every layer gives colors where there is none, and changes none where there is.
+    # A trace of every layer gives colors where no layer is, and changes none where one is.
     none = np.zeros((height, width, 3), dtype=np.float32)
     weight = covered + np.float32(UNSEEN) * max(len(chosen), 1)
-    colors = sum((_weighted(result, k, UNSEEN) for k in chosen), none) / weight
+    colors = sum((_weigh(result, k, UNSEEN) for k in chosen), none) / weight
     return np.clip(np.concatenate([colors, covered], axis=2), 0, 1)
 
 
@@ -78,17 +84,18 @@ def edited(result: Stack, layer: int, function: Callable[[np.ndarray], np.ndarra
     Parameters
     ----------
     result : LayerStack
-        The layers.
+        The photo with its layers.
     layer : int
-        The index of the one to change.
+        The index of the layer to change.
     function : callable
-        Is called with the layer's colors, float32 in [0, 1], shape (H, W, 3), which are its own to change. It
-        returns colors of this shape, or greys (H, W): floats, which are clipped to [0, 1], or uint8.
+        It is called with the layer's colors, float32 in [0, 1], shape (H, W, 3), which it may change. It
+        returns colors of this shape, or grays (H, W): floats, which are clipped to [0, 1], or uint8.
 
     Returns
     -------
     same type as result
-        What a result holds besides its layers stays that of the photo as it was.
+        It has the layer's new colors, and an image that shows them. All else still belongs to the photo as it
+        was.
 
     Raises
     ------
@@ -107,18 +114,19 @@ def edited(result: Stack, layer: int, function: Callable[[np.ndarray], np.ndarra
            [0. , 0.8, 1. ]])
     """
     height, width, count = result.alphas.shape
-    (layer,) = _checked_layers([layer], count, name="layer")
+    (layer,) = _check_layers([layer], count, name="layer")
     colors = result.colors.copy()
-    made = _checked_image("function", _clipped(function(colors[:, :, layer].copy())), (height, width))
+    made = _check_image("function", _clip(function(colors[:, :, layer].copy())), (height, width))
     colors[:, :, layer] = made
     return result.recolored(colors)
 
 
-def _weighted(result: LayerStack, layer: int, more: float = 0) -> Float[np.ndarray, "H W 3"]:
+def _weigh(result: LayerStack, layer: int, more: float = 0) -> Float[np.ndarray, "H W 3"]:
+    """Return a layer's colors times its alphas, to which ``more`` is added."""
     return (result.alphas[..., layer, None] + np.float32(more)) * result.colors[:, :, layer]
 
 
-def _checked_layers(layers: Sequence[int], count: int, name: str = "layers") -> list[int]:
+def _check_layers(layers: Sequence[int], count: int, name: str = "layers") -> list[int]:
     if isinstance(layers, str) or not hasattr(layers, "__len__"):
         raise TypeError(f"{name}: expected a sequence of integers, got {type(layers).__name__}")
     for layer in layers:
@@ -131,10 +139,10 @@ def _checked_layers(layers: Sequence[int], count: int, name: str = "layers") -> 
     return [int(layer) for layer in layers]
 
 
-def _checked_background(background: Any, shape: tuple[int, int]) -> Float[np.ndarray, "*shape 3"]:
+def _check_background(background: Any, shape: tuple[int, int]) -> Float[np.ndarray, "*shape 3"]:
     """Return a color, or an image of this shape."""
     if not _is_color(background):
-        return _checked_image("background", background, shape)
+        return _check_image("background", background, shape)
     color = np.asarray(background)
     color = color / 255 if color.dtype == np.uint8 else color.astype(float)
     if not ((color >= 0) & (color <= 1)).all():
@@ -149,13 +157,14 @@ def _is_color(background: Any) -> bool:
     return shape == (3,) and all(isinstance(value, Real) for value in background)
 
 
-def _clipped(colors: Any) -> Any:
+def _clip(colors: Any) -> Any:
+    """Return floats within [0, 1], and anything else as it is."""
     if isinstance(colors, np.ndarray) and np.issubdtype(colors.dtype, np.floating):
         return np.clip(colors, 0, 1)
     return colors
 
 
-def _checked_image(name: str, image: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W 3"]:
+def _check_image(name: str, image: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W 3"]:
     """Return an image of this shape; errors call it by the name of the argument that it came from."""
     try:
         checked = as_image(image)

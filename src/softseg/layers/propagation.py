@@ -16,37 +16,43 @@ if TYPE_CHECKING:
     from softseg.eigen import Eigenpairs
     from softseg.layers.stack import Decomposition
 
-STROKE = 1.0  # a stroke's pull on its pixels: about that of a pixel's neighbours, whose affinities sum to one
-REST = 2.0  # the pull of all pixels together to 0, no edit: the smaller, the farther edits reach
+# How strongly a stroke pulls each of its pixels to the stroke's strength, as a weight in the energy: about as
+# strongly as the pixel's neighbors do, whose affinities sum to one. Chosen by the project's own tests.
+STROKE = 1.0
+# How strongly all pixels together are pulled to 0, no edit, as a weight in the energy: the smaller, the
+# farther edits reach. Chosen by the project's own tests.
+REST = 2.0
 
 
 def propagate(result: Decomposition, strokes: Any, values: Any) -> Float32[np.ndarray, "H W"]:
     """Spread the strengths of an edit from sparse strokes over everything alike.
 
-    Minimises ``x' L+ x + sum over stroke pixels of (x - v)^2 + rest * mean x^2`` at working size, L+ the
-    Laplacian with its few negative eigenvalues, the semantic cuts, raised to zero: a cut costs nothing. What
-    is unlike all strokes comes out near 0, and so unedited; give a stroke of strength 0 to keep a region from
-    the edit for sure. The photo's own size is reached by local affine models of its colors.
+    The strengths x minimize, at working size,
+    ``x' L+ x + sum over stroke pixels of (x - v)^2 + 2 * mean x^2``, where v are the strokes' strengths and
+    L+ is the Laplacian with its few negative eigenvalues, the semantic cuts, raised to zero: a cut costs
+    nothing. What is unlike all strokes comes out near 0, and so unedited; give a stroke of strength 0 to keep
+    a region from the edit for sure. The photo's own size is reached by local affine models of its colors.
 
     Parameters
     ----------
     result : SoftSegmentation
-        Of the photo.
+        The decomposed photo.
     strokes : array_like of int, shape (H, W)
         0 where there is no stroke; 1 .. n are the strokes.
     values : array_like, shape (n,)
-        The strength of each, in any unit; 0 is no edit.
+        The strength of each stroke, in any unit; 0 is no edit.
 
     Returns
     -------
     ndarray, shape (H, W)
-        Float32; at most as strong, either way, as the strongest stroke or 0.
+        The strength at each pixel, float32. It lies between the smallest and the largest of the given
+        strengths and 0.
 
     Raises
     ------
     TypeError, ValueError
-        In one line, naming the argument, if the strokes are not integers of the photo's size, there are none
-        or not as many as values, or a value is not finite; or if the Laplacian is not known (see
+        In one line that names the argument, if the strokes are not integers of the photo's size, there are
+        none or not as many as values, or a value is not finite; or if the Laplacian is not known (see
         `SoftSegmentation.laplacian`).
 
     References
@@ -64,12 +70,12 @@ def propagate(result: Decomposition, strokes: Any, values: Any) -> Float32[np.nd
     >>> bool(np.allclose(strengths[:, 13:], 0.5, atol=0.02)), bool(np.abs(strengths[:, :11]).max() < 0.02)
     (True, True)
     """
-    strengths = _checked_values(values)
-    labels = _checked_strokes(strokes, result.image.shape[:2], len(strengths))
-    weights, wanted = _at_working_size(labels, strengths, result.scene.shape)
+    strengths = _check_values(values)
+    labels = _check_strokes(strokes, result.image.shape[:2], len(strengths))
+    weights, wanted = _shrink_strokes(labels, strengths, result.scene.shape)
     matrix = result.laplacian.matrix + sparse.diags_array(weights + REST / weights.size)
     matrix.sort_indices()
-    raised = partial(_times_cuts, result.eigenpairs)
+    raised = partial(_multiply_cuts, result.eigenpairs)
     solution = solve_on_grid(sparse.csr_array(matrix), weights * wanted, result.scene.shape, raised)
     spread = solution.reshape(result.scene.shape)
     if result.scene.shape != result.image.shape[:2]:
@@ -78,19 +84,20 @@ def propagate(result: Decomposition, strokes: Any, values: Any) -> Float32[np.nd
     return np.clip(spread, strengths.min(initial=0), strengths.max(initial=0)).astype(np.float32)
 
 
-def _times_cuts(pairs: Eigenpairs, x: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
+def _multiply_cuts(pairs: Eigenpairs, x: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
     """Return ``(L+ - L) x``: what raises the negative eigenvalues to zero."""
     negative = pairs.values < 0
     vectors = pairs.vectors[:, negative]
     return vectors @ (-pairs.values[negative] * (vectors.T @ x))
 
 
-def _at_working_size(
+def _shrink_strokes(
     strokes: Int[np.ndarray, "H W"], values: Float64[np.ndarray, " n"], shape: tuple[int, int]
 ) -> tuple[Float64[np.ndarray, " N"], Float64[np.ndarray, " N"]]:
     """Return each working pixel's weight, and the mean strength of the stroke pixels that fall on it.
 
-    However little of it a stroke covers, the whole weight: strokes are thinner than shrunken pixels.
+    A working pixel has the whole weight however little of it a stroke covers, because strokes may be thinner
+    than the pixels of a shrunken photo.
     """
     y, x = np.nonzero(strokes)
     pixels = (y * shape[0] // strokes.shape[0]) * shape[1] + x * shape[1] // strokes.shape[1]
@@ -99,7 +106,7 @@ def _at_working_size(
     return STROKE * (counts > 0), sums / np.maximum(counts, 1)
 
 
-def _checked_values(values: Any) -> Float64[np.ndarray, " n"]:
+def _check_values(values: Any) -> Float64[np.ndarray, " n"]:
     try:
         strengths = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -111,7 +118,7 @@ def _checked_values(values: Any) -> Float64[np.ndarray, " n"]:
     return strengths
 
 
-def _checked_strokes(strokes: Any, shape: tuple[int, ...], count: int) -> Int[np.ndarray, "H W"]:
+def _check_strokes(strokes: Any, shape: tuple[int, ...], count: int) -> Int[np.ndarray, "H W"]:
     labels = np.asarray(strokes)
     if labels.shape != shape:
         raise ValueError(f"strokes: expected shape {shape}, that of the photo, got {labels.shape}")

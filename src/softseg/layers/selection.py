@@ -1,8 +1,8 @@
 """Soft selection: a click, scribbles or a rough outline, and the object they mean.
 
-A mask is a combination of the Laplacian's smoothest eigenvectors. What the user gave says of some superpixels
-that they are inside or outside; what is alike or unlike them says it of most others; the mask is the
-combination that agrees with all of them best and is smooth.
+A mask is a combination of the Laplacian's smoothest eigenvectors. The user says of some superpixels that they
+are inside or outside; most others are judged by how like them they are; the mask is the combination that
+agrees with all of them best and is smooth.
 """
 
 from __future__ import annotations
@@ -22,12 +22,25 @@ if TYPE_CHECKING:
 
 # Eigenvectors enter the likeness with the weight 1 / (eigenvalue + LOCALITY / number of pixels): the smaller,
 # the farther likeness reaches. A pattern's eigenvalue falls as the inverse of the number of pixels, too.
+# Measured, as CLEAR and CONTRAST are: docs/selection.md.
 LOCALITY = 3
-CLEAR = 0.1  # superpixels whose likeness is less than this from the threshold have no say
-SMOOTHNESS = 0.5  # of the largest eigenvalue's eigenvector, against agreement on all pixels
-GIVEN = 0.2  # the weight of what was given by hand, over that of all pixels
-CONTRAST = 1.5  # the fit stays short of 0 and 1; stretched by this about 1/2 it reaches them
-MOST_SEEDS = 64  # superpixels of a scribble that others are compared with
+# Superpixels whose likeness is less than this from the threshold have no say. Likeness is a cosine less a
+# distance of features, so 1 is the same.
+CLEAR = 0.1
+# The fit stays short of 0 and 1; stretched by this factor about 1/2 it reaches them.
+CONTRAST = 1.5
+# The weight in the energy of the eigenvector of the largest eigenvalue, where agreement on all pixels weighs
+# 1 a pixel. Chosen by the project's own tests.
+SMOOTHNESS = 0.5
+# How much what was given by hand weighs, as a part of what all pixels weigh. Chosen by the project's own
+# tests.
+GIVEN = 0.2
+# Added to the diagonal of the fit's equations, so that they have one solution where the evidence leaves an
+# eigenvector free: far below SMOOTHNESS. Chosen by the project's own tests.
+REGULARIZATION = 1e-6
+# With how many superpixels of a scribble the others are compared, so that a large one takes no longer. Chosen
+# by the project's own tests.
+MOST_SEEDS = 64
 
 
 def select(
@@ -41,7 +54,7 @@ def select(
 
     Superpixels are compared by the angle between their rows of eigenvectors, each eigenvector over the square
     root of its eigenvalue (a diffusion distance on the sphere), less the distance of their semantic features.
-    The mask ``E y`` minimises ``sum_p c_p ((E y)_p - t_p)^2 + y' Lambda y`` with that evidence t and its
+    The mask ``E y`` minimizes ``sum_p c_p ((E y)_p - t_p)^2 + y' Lambda y`` with that evidence t and its
     weight c: one solve of as many unknowns as there are eigenvectors.
 
     The first call on a result prepares it, which takes under a second at 640x480, and keeps the eigenvectors
@@ -50,12 +63,12 @@ def select(
     Parameters
     ----------
     result : SoftSegmentation
-        Of the photo.
+        The decomposed photo.
     point : (x, y), optional
         A pixel of the object, counted from the top left corner.
     foreground, background : array_like, optional
-        Pixels of the object and of the rest: (n, 2) as x, y, or an (H, W) mask. The background may go with
-        a point or with a foreground.
+        Pixels of the object and of the rest: (n, 2) as x, y, or an (H, W) mask. A background may be given
+        with a point or with a foreground.
     lasso : array_like, shape (n, 2), optional
         Corners (x, y) of an outline about the object. What is outside is not selected; what is inside is,
         unless the initial layers that it belongs to lie mostly outside.
@@ -63,12 +76,12 @@ def select(
     Returns
     -------
     ndarray, shape (H, W)
-        Float32, in [0, 1].
+        The mask, float32 in [0, 1].
 
     Raises
     ------
     TypeError, ValueError
-        In one line, naming the argument, if none or too many are given, or one does not fit the photo.
+        In one line that names the argument, if none or too many are given, or one does not fit the photo.
 
     References
     ----------
@@ -91,20 +104,20 @@ def select(
         raise ValueError("background: goes with a point or a foreground; a lasso has its outside")
     shape = result.image.shape[:2]
     if lasso is not None:
-        outline = _checked_outline(lasso, shape)
-        prepared = _prepared(result)
-        evidence = _of_outline(prepared, _superpixels_inside(prepared, outline, shape))
+        outline = _check_outline(lasso, shape)
+        prepared = _get_prepared(result)
+        evidence = _judge_by_outline(prepared, _measure_inside(prepared, outline, shape))
     else:
         name = "point" if foreground is None else "foreground"
-        inside = _checked_pixels(name, [point] if foreground is None else foreground, shape)
-        outside = None if background is None else _checked_pixels("background", background, shape)
-        prepared = _prepared(result)
-        evidence = _of_seeds(
+        inside = _check_pixels(name, [point] if foreground is None else foreground, shape)
+        outside = None if background is None else _check_pixels("background", background, shape)
+        prepared = _get_prepared(result)
+        evidence = _judge_by_seeds(
             prepared,
             prepared.seeds(inside, shape),
             None if outside is None else prepared.seeds(outside, shape),
         )
-    mask = _fitted(prepared, *evidence)
+    mask = _fit(prepared, *evidence)
     if mask.shape != shape:
         mask = upsample(mask[..., None], result.scene.image, result.image)[..., 0]
     return np.clip(CONTRAST * (mask - 0.5) + 0.5, 0, 1)
@@ -113,16 +126,16 @@ def select(
 @final
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """What selections of one result share; everything but the vectors by superpixel."""
+    """What selections of one result share, for N pixels, k eigenvectors and S superpixels."""
 
     vectors: Float32[np.ndarray, "N k"]
-    smoothness: Float[np.ndarray, " k"]
-    labels: Int[np.ndarray, "h w"]
-    areas: Float[np.ndarray, " S"]
-    means: Float[np.ndarray, "S k"]  # of the vectors
-    directions: Float[np.ndarray, "S k"]  # of the means, each vector over its eigenvalue's square root
-    features: Float[np.ndarray, "S 3"]
-    layers: Float[np.ndarray, "S K0"]  # the initial ones' shares of each superpixel
+    smoothness: Float[np.ndarray, " k"]  # each eigenvector's weight in the energy
+    labels: Int[np.ndarray, "h w"]  # which superpixel each pixel belongs to
+    areas: Float[np.ndarray, " S"]  # in pixels
+    means: Float[np.ndarray, "S k"]  # of the eigenvectors
+    directions: Float[np.ndarray, "S k"]  # of the means, each eigenvector over its eigenvalue's square root
+    features: Float[np.ndarray, "S 3"]  # means
+    layers: Float[np.ndarray, "S K0"]  # the initial layers' shares of each superpixel
 
     def seeds(self, pixels: Int[np.ndarray, "n 2"], shape: tuple[int, ...]) -> Int[np.ndarray, " m"]:
         """Return the superpixels of some of the photo's pixels (x, y)."""
@@ -130,17 +143,18 @@ class _Prepared:
         return np.unique(self.labels[pixels[:, 1] * h // height, pixels[:, 0] * w // width])
 
     def likeness(self, seeds: Int[np.ndarray, " m"]) -> Float[np.ndarray, " S"]:
-        """Return how like the most similar seed each superpixel is: 1 the same, about 0 where in doubt."""
+        """Return how like its most similar seed each superpixel is: 1 is the same, about 0 is in doubt."""
         some = seeds[np.linspace(0, len(seeds) - 1, min(len(seeds), MOST_SEEDS)).astype(int)]
         angles = self.directions @ self.directions[some].T
         distances = np.linalg.norm(self.features[:, None] - self.features[some], axis=2)
         return (angles - distances).max(axis=1)
 
 
+# Kept for as long as the result lives.
 _PREPARED: weakref.WeakKeyDictionary[Decomposition, _Prepared] = weakref.WeakKeyDictionary()
 
 
-def _prepared(result: Decomposition) -> _Prepared:
+def _get_prepared(result: Decomposition) -> _Prepared:
     if result not in _PREPARED:
         _PREPARED[result] = _prepare(result)
     return _PREPARED[result]
@@ -164,26 +178,26 @@ def _prepare(result: Decomposition) -> _Prepared:
     )
 
 
-def _of_seeds(
+def _judge_by_seeds(
     prepared: _Prepared, inside: Int[np.ndarray, " m"], outside: Int[np.ndarray, " b"] | None
 ) -> tuple[Bool[np.ndarray, " S"], Float[np.ndarray, " S"]]:
     """Return which superpixels are inside, by likeness to what was given, and the weight of each.
 
-    In doubt, and always where no background was given, unlike the object is outside.
+    Where no background was given, a superpixel that is unlike the object is outside.
     """
     likeness = prepared.likeness(inside)
     if outside is not None:
         likeness -= np.maximum(prepared.likeness(outside), 0)
     target = likeness > 0
     weights = np.where(np.abs(likeness) > CLEAR, prepared.areas, 0.0)
-    for seeds, value in ((outside, False), (inside, True)):  # the object's word counts where they overlap
+    for seeds, value in ((outside, False), (inside, True)):  # where they overlap, the later one counts
         if seeds is not None:
             target[seeds] = value
             weights[seeds] += GIVEN * prepared.areas.sum() / len(seeds)
     return target, weights
 
 
-def _of_outline(
+def _judge_by_outline(
     prepared: _Prepared, inside: Float[np.ndarray, " S"]
 ) -> tuple[Float[np.ndarray, " S"], Float[np.ndarray, " S"]]:
     """Return each superpixel's evidence and weight from how much of it lies within an outline."""
@@ -193,7 +207,7 @@ def _of_outline(
     return inside * consistent, prepared.areas
 
 
-def _fitted(
+def _fit(
     prepared: _Prepared,
     target: Float[np.ndarray, " S"] | Bool[np.ndarray, " S"],
     weights: Float[np.ndarray, " S"],
@@ -201,12 +215,12 @@ def _fitted(
     """Return the smooth combination of the eigenvectors that agrees with the evidence best."""
     means = prepared.means
     gram = means.T @ (weights[:, None] * means)
-    gram[np.diag_indices_from(gram)] += prepared.smoothness + 1e-6  # where the evidence leaves a vector free
+    gram[np.diag_indices_from(gram)] += prepared.smoothness + REGULARIZATION
     coefficients = linalg.solve(gram, means.T @ (weights * target), assume_a="pos")
     return (prepared.vectors @ coefficients.astype(np.float32)).reshape(prepared.labels.shape)
 
 
-def _superpixels_inside(
+def _measure_inside(
     prepared: _Prepared, outline: Float[np.ndarray, "n 2"], shape: tuple[int, ...]
 ) -> Float[np.ndarray, " S"]:
     """Return the share of each superpixel that lies within an outline."""
@@ -219,9 +233,9 @@ def _superpixels_inside(
     return np.bincount(prepared.labels.ravel(), mask.ravel().astype(float)) / prepared.areas
 
 
-def _checked_pixels(name: str, pixels: Any, shape: tuple[int, ...]) -> Int[np.ndarray, "n 2"]:
+def _check_pixels(name: str, pixels: Any, shape: tuple[int, ...]) -> Int[np.ndarray, "n 2"]:
     """Return pixels, or those of a mask, as integer coordinates x, y."""
-    values = _as_numbers(name, pixels)
+    values = _convert_numbers(name, pixels)
     if values.shape == shape:
         values = np.argwhere(values != 0)[:, ::-1].astype(float)
     elif values.ndim != 2 or values.shape[1] != 2:
@@ -241,8 +255,8 @@ def _checked_pixels(name: str, pixels: Any, shape: tuple[int, ...]) -> Int[np.nd
     return rounded.astype(np.int64)
 
 
-def _checked_outline(lasso: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "n 2"]:
-    corners = _as_numbers("lasso", lasso)
+def _check_outline(lasso: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "n 2"]:
+    corners = _convert_numbers("lasso", lasso)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise ValueError(f"lasso: expected at least three corners (x, y), got shape {corners.shape}")
     if not np.isfinite(corners).all():
@@ -250,7 +264,7 @@ def _checked_outline(lasso: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "n
     return corners
 
 
-def _as_numbers(name: str, values: Any) -> np.ndarray:
+def _convert_numbers(name: str, values: Any) -> np.ndarray:
     try:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
 from softseg.layers.arrangement import back_to_front, description
 from softseg.layers.colors import layer_colors
-from softseg.layers.edits import composite, edited
+from softseg.layers.edits import Stack, composite, edited
 
 if TYPE_CHECKING:
     from softseg.eigen import Eigenpairs
@@ -20,36 +20,52 @@ if TYPE_CHECKING:
     from softseg.scene import Scene
 
 
-Stack = TypeVar("Stack", bound="LayerStack")
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerStack:
     """A photo and its soft layers.
 
-    Attributes
+    Parameters
     ----------
     image : ndarray, shape (H, W, 3)
         The photo, float in [0, 1].
     alphas : ndarray, shape (H, W, K)
-        Float32; each in [0, 1] (1 is opaque), summing to 1 over the layers up to 1e-5.
+        The layers' opacities, float32 in [0, 1] (1 is opaque). They sum to 1 over the layers up to 1e-5.
     given_colors : ndarray, shape (H, W, K, 3), optional
-        The layers' colors, where they are known already: from a file, or from an edit.
+        The layers' colors, float32 in [0, 1], where they are known already: from a file, or from an edit.
+        Default: they are found when they are first asked for. `dataclasses.replace` leaves them out, because
+        they belong to this image and these alphas.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import LayerStack
+    >>> photo = np.broadcast_to((1.0, 0.8, 0.0), (20, 30, 3))
+    >>> left = np.repeat(np.linspace(1, 0, 30, dtype=np.float32)[None], 20, axis=0)
+    >>> stack = LayerStack(photo, np.stack([left, 1 - left], axis=2))
+    >>> stack
+    <LayerStack: 2 layers of 30x20 pixels, from back to front
+      [0]  50.0%  #ffcc00
+      [1]  50.0%  #ffcc00>
+    >>> stack.composite((0, 0, 0), layers=[0])[0, [0, -1]]
+    array([[1. , 0.8, 0. ],
+           [0. , 0. , 0. ]], dtype=float32)
     """
 
     image: Float[np.ndarray, "H W 3"]
     alphas: Float[np.ndarray, "H W K"]
-    given_colors: Float[np.ndarray, "H W K 3"] | None = field(default=None, kw_only=True)
+    given_colors: InitVar[Float[np.ndarray, "H W K 3"] | None] = field(default=None, kw_only=True)
+
+    def __post_init__(self, given_colors: Float[np.ndarray, "H W K 3"] | None) -> None:
+        if given_colors is not None:
+            vars(self)["colors"] = given_colors  # so that the cached property has nothing to find
 
     @cached_property
     def colors(self) -> Float[np.ndarray, "H W K 3"]:
         """The layers' colors F, float32 in [0, 1], (H, W, K, 3), with ``sum_k alpha_k F_k = image``.
 
-        Smooth where a layer is thin, so that it can be put before another background; see
+        They are smooth where a layer is thin, so that it can be put before another background; see
         `softseg.layers.layer_colors`.
         """
-        if self.given_colors is not None:
-            return self.given_colors
         return layer_colors(self.image, self.alphas)
 
     @property
@@ -68,9 +84,9 @@ class LayerStack:
         Parameters
         ----------
         background : color, path, PIL image or array_like, shape (H, W, 3), optional
-            What shows where the chosen layers are not. Default: nothing, an RGBA image comes out.
+            What shows where the chosen layers are not. Default: nothing, and an RGBA image is returned.
         layers : sequence of int, optional
-            Which ones. Default: all.
+            The indices of the layers that are put there. Default: all.
 
         Returns
         -------
@@ -85,14 +101,14 @@ class LayerStack:
         Parameters
         ----------
         layer : int
-            Which.
+            The layer's index.
         function : callable
-            From colors (H, W, 3) to colors (H, W, 3), both in [0, 1].
+            It takes colors (H, W, 3) and returns colors (H, W, 3), both in [0, 1].
 
         Returns
         -------
         same type as self
-            With the layer's new colors, and an ``image`` that shows them. What else there is belongs to the
+            It has the layer's new colors and an ``image`` that shows them. All else still belongs to the
             photo as it was. See `softseg.layers.edited`.
         """
         return edited(self, layer, function)
@@ -103,7 +119,12 @@ class LayerStack:
         Parameters
         ----------
         colors : ndarray, shape (H, W, K, 3)
-            In [0, 1].
+            The layers' new colors, in [0, 1].
+
+        Returns
+        -------
+        same type as self
+            All but the colors and the image still belongs to the photo as it was.
         """
         image = np.einsum("hwk,hwkc->hwc", self.alphas, colors, dtype=float)
         return replace(self, image=np.clip(image, 0, 1), given_colors=np.asarray(colors, dtype=np.float32))
@@ -113,9 +134,9 @@ class LayerStack:
 
 
 class Decomposition(Protocol):
-    """What selection, propagation, files and the contact sheet need beside the layers: how they were found.
+    """What selection, propagation, files and the contact sheet need: the layers, and how they were found.
 
-    `softseg.SoftSegmentation` is one.
+    `softseg.SoftSegmentation` is one. Any other object with these attributes may stand in for it.
     """
 
     @property
@@ -148,7 +169,7 @@ class Decomposition(Protocol):
 
     @property
     def affinity(self) -> Any:
-        """What the Laplacian was made of; None if that is not known."""
+        """The affinity that the Laplacian was made of; None if that is not known."""
 
     @property
     def eigenpairs(self) -> Eigenpairs:
@@ -164,4 +185,4 @@ class Decomposition(Protocol):
 
     @property
     def timings(self) -> dict[str, float]:
-        """Seconds that each stage took."""
+        """How long each stage took, in seconds."""

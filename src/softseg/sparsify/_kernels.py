@@ -1,4 +1,4 @@
-"""Numba kernels of the sparsification stages."""
+"""Numba kernels of clustering and of the projection onto the simplex."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from numba import prange
 
 from softseg._numba import parallel_kernel
 
-ROWS = 1024  # pixels a core takes at a time
+# Pixels that one core takes at a time. The results do not depend on this number. Chosen by the project.
+PIXELS_PER_CHUNK = 1024
 
 
 @parallel_kernel
 def assign(points, means, labels):
-    """labels[i] = the nearest of the means (k, C) to points[i] (N, C)."""
+    """Set labels[i] to the number of the mean, of (k, C), that is nearest to points[i], of (N, C)."""
     n, channels = points.shape
-    for chunk in prange((n + ROWS - 1) // ROWS):
-        for i in range(chunk * ROWS, min((chunk + 1) * ROWS, n)):
+    for chunk in prange((n + PIXELS_PER_CHUNK - 1) // PIXELS_PER_CHUNK):
+        for i in range(chunk * PIXELS_PER_CHUNK, min((chunk + 1) * PIXELS_PER_CHUNK, n)):
             best = np.inf
             for k in range(means.shape[0]):
                 distance = 0.0
@@ -31,16 +32,17 @@ def assign(points, means, labels):
 def project_rows(rows, out):
     """Project each pixel's layers, a row of (N, K), onto the simplex."""
     n, layers = rows.shape
-    for chunk in prange((n + ROWS - 1) // ROWS):
+    for chunk in prange((n + PIXELS_PER_CHUNK - 1) // PIXELS_PER_CHUNK):
         descending = np.empty(layers)
-        for i in range(chunk * ROWS, min((chunk + 1) * ROWS, n)):
+        for i in range(chunk * PIXELS_PER_CHUNK, min((chunk + 1) * PIXELS_PER_CHUNK, n)):
             for k in range(layers):
                 place = k
                 while place > 0 and descending[place - 1] < rows[i, k]:
                     descending[place] = descending[place - 1]
                     place -= 1
                 descending[place] = rows[i, k]
-            # Shift all by what makes those that stay positive sum to one.
+            # The projection adds one number to all layers and sets those that fall below zero to zero. The
+            # number is such that the layers that stay positive sum to one.
             total = 0.0
             shift = 0.0
             for k in range(layers):

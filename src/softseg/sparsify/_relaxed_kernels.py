@@ -1,8 +1,8 @@
-"""Numba kernels of the relaxed stage, on planes: for each layer one row of all N pixels, in row-major order.
+"""Numba kernels of the relaxed stage, on planes: each layer is one row of all N pixels, in row-major order.
 
 The layers that a stencil is applied to are padded on both ends by its reach, as in ``softseg.grid.stencil``.
-Sums are taken chunk by chunk, and the chunks are added in order, so that they are the same on any number of
-cores.
+Each sum over the pixels is taken chunk by chunk, and the chunks' sums are added in order, so that the sum has
+the same bits on any number of cores.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from softseg.grid._stencil_kernels import CHUNK, accumulate, folded
 
 @kernel
 def _powers(base, exponent, shift, out):
-    """Out = base ** exponent, for bases in [0.01, 100] and exponents in [-1.1, -1], to 1e-9 of it.
+    """Write base ** exponent to ``out``, for bases in [0.01, 100] and exponents in [-1.1, -1].
 
-    As (1 / base) * exp(t), t = (exponent + 1) log(base): so small that its series needs no reduction.
+    The relative error is at most 1e-9. The power is computed as (1 / base) * exp(t) with
+    t = (exponent + 1) log(base). This t is so small that the series of exp converges without a reduction of
+    its argument.
     """
     bits = base.view(np.int64)
     mantissa_bits = out.view(np.int64)
     for i in range(base.size):
-        # The exponent of 2 that leaves a mantissa between the square roots of 1/2 and 2.
+        # The base is a power of 2 times a mantissa between the square roots of 1/2 and 2. The constant holds
+        # the bits of the square root of 1/2, as a float64.
         shift[i] = (bits[i] - 0x3FE6A09E667F3BCD) >> 52
         mantissa_bits[i] = bits[i] - (shift[i] << 52)
     for i in range(base.size):
@@ -37,7 +40,12 @@ def _powers(base, exponent, shift, out):
 
 @parallel_kernel
 def reweight(alphas, pad, target, exponent, smallest, coupling, matrix_diagonal, diagonal, right):
-    """Fill one reweighted system's diagonal and right-hand side, (K, N)."""
+    """Fill in the diagonal and the right-hand side, (K, N) both, of one reweighted system.
+
+    The weights are u = max(|1 - alpha|, smallest)^exponent and v = max(|alpha|, smallest)^exponent. The
+    diagonal is u + v + 1 plus the Laplacian's diagonal, and the right-hand side is u + target + coupling
+    (Aksoy et al. 2018, Section 3.5).
+    """
     layers, n = target.shape
     for chunk in prange((n + CHUNK - 1) // CHUNK):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
@@ -61,7 +69,7 @@ def reweight(alphas, pad, target, exponent, smallest, coupling, matrix_diagonal,
 
 @parallel_kernel
 def subtract(product, remainder):
-    """Remainder -= product; returns remainder . remainder."""
+    """Subtract ``product`` from ``remainder``, both (K, N); return the remainder's squared norm."""
     layers, n = remainder.shape
     sums = np.empty((n + CHUNK - 1) // CHUNK)
     for chunk in prange(sums.size):
@@ -78,7 +86,7 @@ def subtract(product, remainder):
 
 @parallel_kernel
 def inner(a, b):
-    """Return a . b."""
+    """Return the inner product of two arrays (K, N)."""
     layers, n = a.shape
     sums = np.empty((n + CHUNK - 1) // CHUNK)
     for chunk in prange(sums.size):
@@ -92,7 +100,10 @@ def inner(a, b):
 
 @parallel_kernel
 def solve_pixel_blocks(diagonal, coupling, right, out):
-    """Solve (diag(d) + coupling * 1 1') x = r at each pixel (Sherman-Morrison); returns right . out."""
+    """Solve (diag(d) + coupling * 1 1') x = r at each pixel, by the Sherman-Morrison formula.
+
+    The solutions are written to ``out``. The kernel returns the inner product of ``right`` and ``out``.
+    """
     layers, n = right.shape
     sums = np.empty((n + CHUNK - 1) // CHUNK)
     for chunk in prange(sums.size):
@@ -119,7 +130,7 @@ def solve_pixel_blocks(diagonal, coupling, right, out):
 
 @parallel_kernel
 def turn(direction, pad, step, factor):
-    """Direction = step + factor * direction."""
+    """Replace ``direction`` by step + factor * direction."""
     layers, n = step.shape
     for chunk in prange((n + CHUNK - 1) // CHUNK):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
@@ -131,7 +142,10 @@ def turn(direction, pad, step, factor):
 
 @parallel_kernel
 def advance(alphas, direction, pad, remainder, product, length):
-    """Go along the direction: alphas += length * direction, remainder likewise; returns its square norm."""
+    """Add length * direction to ``alphas`` and subtract length * product from ``remainder``.
+
+    The kernel returns the squared norm of the new remainder.
+    """
     layers, n = remainder.shape
     sums = np.empty((n + CHUNK - 1) // CHUNK)
     for chunk in prange(sums.size):
@@ -151,9 +165,10 @@ def advance(alphas, direction, pad, remainder, product, length):
 
 @parallel_kernel
 def extrapolate(alphas, pad, before, change):
-    """Move each value on by its last change times the rate at which changes shrink, held to [0, 1].
+    """Move each alpha further by its last change, times the ratio of its last two changes, held to [0, 1].
 
-    Afterwards ``before`` is what alphas were and ``change`` their last change, both (K, N).
+    The ratio is the rate at which the changes shrink. ``before`` (K, N) holds the alphas of the previous call
+    and ``change`` (K, N) their change in it; the kernel replaces both by those of this call.
     """
     layers, n = before.shape
     for chunk in prange((n + CHUNK - 1) // CHUNK):

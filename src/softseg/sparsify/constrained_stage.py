@@ -1,7 +1,8 @@
 """Constrained sparsification: layers in the eigenvectors' span that are 0 or 1 wherever they can be.
 
-Spectral Matting's sparse layers (Levin, Rav-Acha, Lischinski 2008, Section 5), started from a hard
-clustering. Reweighted least squares: over all pixels as published, or over as many as decide where it goes.
+These are Spectral Matting's sparse layers (Levin, Rav-Acha, Lischinski 2008, Section 5). They start from a
+hard clustering, and iteratively reweighted least squares make them sparse. The energy is summed over all
+pixels, as published, or over a sample of them.
 """
 
 from __future__ import annotations
@@ -19,12 +20,28 @@ from softseg.eigen.base import Eigenpairs
 from softseg.progress import tick
 from softseg.sparsify.reweighted import Pixels, solve_directly, solve_iteratively
 
-BLOCK_ROWS = 4096  # pixels that a thread takes at a time
-FAINT = 0.1  # layers that nowhere exceed this are dropped
-SAMPLE = 8192  # pixels that the energy is summed over once the first layers are dropped
-MANY = 16  # times as many until then
-SMALL = 4  # photos of up to so many times the sample are summed over whole: that is fast, too
-THINNED = 4  # one in so many of the sample is enough for a preconditioner
+# Pixels that a thread takes at a time when a product runs over all pixels. The blocks' sums are added in
+# order, so this number decides the last bits of the result. Chosen by the project.
+PIXELS_PER_TASK = 4096
+
+# A layer whose alphas nowhere exceed this is dropped (Aksoy et al. 2018, Section 3.4).
+LEAST_PEAK = 0.1
+
+# Pixels that the energy is summed over after the first layers are dropped. Measured: docs/performance.md,
+# "Constrained".
+SAMPLE = 8192
+
+# Until the first layers are dropped, the energy is summed over this many times the sample. Measured:
+# docs/performance.md, "Constrained".
+EARLY_SAMPLE_FACTOR = 16
+
+# The energy of a photo of at most this many times the sample is summed over all of its pixels. Chosen by the
+# project; docs/performance.md, "Constrained".
+WHOLE_PHOTO_FACTOR = 4
+
+# One in this many of the sample's pixels goes into the preconditioner of the early iterations. Chosen by the
+# project.
+PRECONDITIONER_STRIDE = 4
 
 
 @single_threaded_blas()
@@ -37,36 +54,39 @@ def constrained(
 ) -> Float[np.ndarray, "H W K"]:
     """Return sparse soft layers in the span of the eigenvectors.
 
-    Minimises, over layers ``alpha_k = E y_k`` that sum to one,
+    The function minimizes, over layers ``alpha_k = E y_k`` that sum to one,
     ``sum_k [sum_p |alpha_k|^0.8 + |1 - alpha_k|^0.8] + sum_k y_k' Lambda y_k``
-    by iteratively reweighted least squares. Layers that fade away are dropped after about a quarter, a half
-    and three quarters of the iterations.
+    by iteratively reweighted least squares. Layers that have faded away are dropped after about a quarter, a
+    half and three quarters of the iterations.
 
     Parameters
     ----------
     pairs : Eigenpairs
-        Of the Laplacian; ``H * W`` pixels.
+        The eigenpairs of the Laplacian, for ``H * W`` pixels.
     labels : ndarray of int, shape (H, W)
-        The hard clusters 0 .. K0-1 to start from.
+        The hard clusters 0 .. K0-1 that the layers start from.
     iterations : int
-        How many reweighted solves.
+        The number of reweighted solves.
     sample : int or None
-        Sum the energy over about this many pixels if there are more than four times as many: the unknowns are
-        only the eigenvectors' coefficients, which a sample determines well. The first quarter of the
-        iterations, which decide where the layers go, see all pixels or sixteen times as many. None: over all
+        The energy is summed over about this many pixels if the photo has more than four times as many. The
+        only unknowns are the eigenvectors' coefficients, and a sample determines those well. The first
+        quarter of the iterations decides where the layers go, so there the energy is summed over sixteen
+        times as many pixels, or over all if the photo has fewer. With None it is always summed over all
         pixels, as published.
     rng : None, int or numpy.random.Generator
-        For the sample. None means a fixed seed.
+        The random numbers of the sample. None means a fixed seed.
 
     Returns
     -------
     ndarray, shape (H, W, K)
-        Float64; alphas sum to one, and lie near but not exactly in [0, 1]. K <= K0, in the clusters' order.
+        Float64. The alphas sum to one at each pixel, and lie near [0, 1] but not exactly in it. There are
+        K <= K0 layers, in the order of the clusters.
 
     Raises
     ------
     TypeError, ValueError
-        If ``iterations`` is not a positive integer or the sizes do not fit.
+        If ``iterations`` is not a positive integer, or ``labels`` has another size than the eigenvectors or
+        holds negative numbers.
 
     References
     ----------
@@ -92,22 +112,22 @@ def constrained(
         )
     if labels.min() < 0:
         raise ValueError(f"labels: expected cluster numbers from 0 up, got {labels.min()}")
-    drops = _drop_iterations(iterations)
+    drops = _choose_drop_iterations(iterations)
     with workers() as pool:
-        if sample is None or labels.size <= SMALL * sample:
+        if sample is None or labels.size <= WHOLE_PHOTO_FACTOR * sample:
             first, pixels = 1, Pixels(pairs.vectors, np.ones(labels.size))
             layers = (labels.reshape(-1, 1) == np.arange(labels.max() + 1)).astype(np.float64)
         else:
             first = min(drops[0], iterations) + 1
-            many, few, few_shares = _sampled(pairs.vectors, labels.ravel(), sample, generator(rng))
+            many, few, few_shares = _draw_samples(pairs.vectors, labels.ravel(), sample, generator(rng))
             tick()
-            coefficients = _projected(pairs.vectors, labels.ravel(), pool)
-            fewer = few[::THINNED], THINNED * few_shares[::THINNED]
+            coefficients = _project_clusters(pairs.vectors, labels.ravel(), pool)
+            fewer = few[::PRECONDITIONER_STRIDE], PRECONDITIONER_STRIDE * few_shares[::PRECONDITIONER_STRIDE]
             for _ in range(2, first):
                 tick()
                 coefficients = solve_iteratively(many, *fewer, pairs.values, coefficients, pool)
             if first <= iterations:
-                coefficients = coefficients[:, _visible(many.layers(coefficients))]
+                coefficients = coefficients[:, _find_visible(many.layers(coefficients))]
             pixels = many.at(few, few_shares)
             layers = pixels.layers(coefficients)
         for iteration in range(first, iterations + 1):
@@ -115,59 +135,69 @@ def constrained(
             coefficients = solve_directly(pixels, pairs.values, layers, pool)
             layers = pixels.layers(coefficients)
             if iteration in drops and iteration < iterations:
-                visible = _visible(layers)
+                visible = _find_visible(layers)
                 layers, coefficients = layers[:, visible], coefficients[:, visible]
-        return _everywhere(pairs.vectors, coefficients, pool).reshape(height, width, -1)
+        return _evaluate_everywhere(pairs.vectors, coefficients, pool).reshape(height, width, -1)
 
 
-def _sampled(
+def _draw_samples(
     vectors: Float[np.ndarray, "N k"],
     labels: Int[np.ndarray, " N"],
     sample: int,
     rng: np.random.Generator,
 ) -> tuple[Pixels, Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Choose many pixels, the positions of a few among them, and how many of all each of these stands for.
+    """Draw many pixels, and a few of those; return both, with the number of pixels that each stands for.
 
-    A third of the chances are even; a third are the same for every cluster, so that small ones stay well
-    sampled; a third follow the eigenvectors' leverage: some live on a few pixels, and a sample without
-    those would leave their coefficients free.
+    The first result are the many pixels. The second are the positions of the few among the many, and the
+    third is how many of the photo's pixels each of the few stands for.
+
+    A pixel's odds are the mean of three. The first are the same for all pixels. The second give every
+    cluster the same share, so that small clusters are sampled well. The third follow the pixel's leverage,
+    which is the squared length of its row of the eigenvectors: some eigenvectors live on a few pixels, and a
+    sample without those pixels would leave their coefficients free.
     """
     area = np.bincount(labels)
     leverage = np.einsum("ij,ij->i", vectors, vectors)
     even, clustered = 1 / len(labels), 1 / (np.count_nonzero(area) * area[labels])
     odds = (even + clustered + leverage / leverage.sum()) / 3
-    chances = np.minimum(MANY * sample * odds, 1) if MANY * sample < len(labels) else np.ones(len(labels))
-    chosen = _systematic(chances, rng)
+    early_sample = EARLY_SAMPLE_FACTOR * sample
+    chances = np.minimum(early_sample * odds, 1) if early_sample < len(labels) else np.ones(len(labels))
+    chosen = _draw_systematically(chances, rng)
     many = Pixels(vectors[chosen], 1 / chances[chosen])
     few_chances = np.minimum(sample * odds[chosen], 1)
-    few = _systematic(few_chances * many.shares, rng)
+    few = _draw_systematically(few_chances * many.shares, rng)
     return many, few, 1 / few_chances[few]
 
 
-def _systematic(chances: Float[np.ndarray, " n"], rng: np.random.Generator) -> Int[np.ndarray, " m"]:
-    """Draw a position for each whole number that the running sum passes: they spread over the raster."""
+def _draw_systematically(chances: Float[np.ndarray, " n"], rng: np.random.Generator) -> Int[np.ndarray, " m"]:
+    """Draw positions, each with its own chance, so that they are spread evenly over the photo.
+
+    A position is drawn wherever the running sum of the chances, which starts at a random offset, passes a
+    whole number.
+    """
     passed = np.floor(np.cumsum(chances) + rng.random())
     return np.flatnonzero(np.diff(passed, prepend=0))
 
 
-def _projected(
+def _project_clusters(
     vectors: Float[np.ndarray, "N k"], labels: Int[np.ndarray, " N"], pool: ThreadPoolExecutor
 ) -> Float[np.ndarray, "k1 K"]:
     """Return the coefficients of the hard clusters' projection onto the eigenvectors.
 
-    That is the first reweighted solve over all pixels: every alpha is 0 or 1, and all weights are the same.
+    The projection is the solution of the first reweighted solve over all pixels, because there every alpha is
+    0 or 1 and all weights are the same.
     """
     clusters = np.arange(labels.max() + 1)
 
     def block(rows: slice) -> np.ndarray:
         return vectors[rows].T @ (labels[rows, None] == clusters).astype(np.float64)
 
-    projected = np.sum(list(pool.map(block, row_blocks(len(labels), BLOCK_ROWS))), axis=0)
-    projected[:, -1] -= projected.sum(axis=1)  # of one minus the others
+    projected = np.sum(list(pool.map(block, row_blocks(len(labels), PIXELS_PER_TASK))), axis=0)
+    projected[:, -1] -= projected.sum(axis=1)  # the last layer is one minus the others
     return np.vstack([projected, clusters == clusters[-1]])
 
 
-def _everywhere(
+def _evaluate_everywhere(
     vectors: Float[np.ndarray, "N k"], coefficients: Float[np.ndarray, "k1 K"], pool: ThreadPoolExecutor
 ) -> Float[np.ndarray, "N K"]:
     """Return the layers at all pixels."""
@@ -177,15 +207,17 @@ def _everywhere(
         np.matmul(vectors[rows], coefficients[:-1], out=layers[rows])
         layers[rows] += coefficients[-1]
 
-    list(pool.map(block, row_blocks(len(vectors), BLOCK_ROWS)))
+    list(pool.map(block, row_blocks(len(vectors), PIXELS_PER_TASK)))
     return layers
 
 
-def _drop_iterations(iterations: int) -> tuple[int, int, int]:
+def _choose_drop_iterations(iterations: int) -> tuple[int, int, int]:
+    """Return the iterations after which faded layers are dropped: 11, 21 and 31 of 40, as published."""
     quarter = math.ceil(iterations / 4)
     return quarter + 1, 2 * quarter + 1, 3 * quarter + 1
 
 
-def _visible(layers: Float[np.ndarray, "n K"]) -> np.ndarray:
+def _find_visible(layers: Float[np.ndarray, "n K"]) -> np.ndarray:
+    """Return as booleans (K,) which layers exceed LEAST_PEAK somewhere; the strongest always counts."""
     peaks = np.abs(layers).max(axis=0)
-    return peaks > min(FAINT, 0.999 * float(peaks.max()))
+    return peaks > min(LEAST_PEAK, 0.999 * float(peaks.max()))

@@ -1,4 +1,4 @@
-"""Grouping: the surviving initial layers are added up into as many as wanted, or as the photo asks for."""
+"""Grouping: the surviving initial layers are added up to a given number, or to as many as the photo has."""
 
 from __future__ import annotations
 
@@ -26,19 +26,26 @@ def group(
     Parameters
     ----------
     alphas : ndarray, shape (H, W, K)
-        The initial layers.
+        The initial layers, which sum to one at each pixel.
     features : ndarray, shape (H, W, C)
-        Semantic features of the same pixels.
+        Semantic features of the same pixels, each channel in [0, 1].
     n_layers : int or "auto"
-        How many groups; fewer come back if fewer layers are distinct. "auto" merges layers until two to
-        ten are left that differ (`merged_layers`); the paper has no such rule.
+        The number of groups. The result has fewer if fewer layers are distinct. "auto" merges layers until
+        two to ten different ones are left (`merged_layers`), which is this project's rule and not the
+        paper's.
     rng : None, int or numpy.random.Generator
-        For k-means. None means a fixed seed.
+        The random numbers of k-means. None means a fixed seed.
 
     Returns
     -------
     ndarray, shape (H, W, n)
         Sums of the initial layers, ``n <= n_layers``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n_layers`` is neither "auto" nor an integer of at least 1, or ``features`` has another size than
+        the layers.
 
     References
     ----------

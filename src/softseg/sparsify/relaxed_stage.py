@@ -1,4 +1,4 @@
-"""Relaxed sparsification: the grouped layers leave the eigenvectors' span and settle at the image's edges."""
+"""Relaxed sparsification: the grouped layers leave the eigenvectors' span and follow the photo's edges."""
 
 from __future__ import annotations
 
@@ -19,26 +19,52 @@ from softseg.sparsify import _relaxed_kernels as _kernels
 if TYPE_CHECKING:
     from softseg.grid.laplacian import Laplacian
 
+# All constants of this module are the published ones (Aksoy et al. 2018, Section 3.5) unless they name
+# another source.
+
+# Reweighted solves.
 ITERATIONS = 20
+
+# The most steps of conjugate gradients in a reweighted solve, and in the last solve without sparsity.
 CG_ITERATIONS = 100
 LAST_CG_ITERATIONS = 1000
-CG_TOLERANCE = 1e-6  # residual relative to the right-hand side
-CONSTRAINT = 100.0  # weight of "alphas sum to one"
-SURE = 0.1  # alphas this near to 0 or 1 start there
-SMALLEST = 0.01  # alphas this near to 0 or 1 count as this far from it
-GAMMA = 0.9  # the sparsity norm's exponent on flat ground; up to 1 on edges, where alphas may be soft
 
-# Farid and Simoncelli 2004: a 13-tap derivative and the smoother that goes with it, first halves.
+# Conjugate gradients stop at a residual of this size, relative to the norm of the right-hand side.
+CG_TOLERANCE = 1e-6
+
+# The weight of the soft constraint that the alphas of a pixel sum to one, relative to that of the fidelity to
+# the grouped layers.
+CONSTRAINT = 100.0
+
+# Alphas that are nearer to 0 or 1 than this start from exactly 0 or 1.
+SNAP_DISTANCE = 0.1
+
+# An alpha that is nearer to 0 or 1 than this is weighted as if it were this far away, so that the weights
+# stay bounded.
+RELAXED_FLOOR = 0.01
+
+# The exponent gamma of the sparsity norm where the photo is flat. The photo's gradient raises it by up to
+# MOST_GRADIENT, where alphas may be soft.
+RELAXED_GAMMA = 0.9
+
+# Gradients per pixel step that exceed this, in units of color in [0, 1], count as this one.
+MOST_GRADIENT = 0.1
+
+# The first halves of a 13-tap derivative and of the smoother that goes with it, and the smoother's middle tap
+# (Farid and Simoncelli 2004). The derivative's middle tap is 0.
 DERIVATIVE = np.array([0.0001, 0.0019, 0.0142, 0.0509, 0.0963, 0.0878])
 SMOOTHER = np.array([0.0000, 0.0007, 0.0071, 0.0374, 0.1126, 0.2119])
 SMOOTHER_CENTER = 0.2605
 
 
 class LayerPreconditioner(abc.ABC):
-    """How the relaxed stage's conjugate gradients are preconditioned, and where they start."""
+    """A preconditioner of the relaxed stage's conjugate gradients, which also decides where they start."""
 
     extrapolates: bool
-    """Whether a solve starts from where the last two suggest that it ends, not from where the last ended."""
+    """If True, a solve starts from alphas that are extrapolated from the results of the last two solves.
+
+    If False, it starts from the result of the last solve.
+    """
 
     @abc.abstractmethod
     def apply(
@@ -49,14 +75,24 @@ class LayerPreconditioner(abc.ABC):
     ) -> float:
         """Write an approximate solution to ``out``; return its inner product with ``right``.
 
-        ``diagonal`` is the system's without its coupling of the layers.
+        Parameters
+        ----------
+        diagonal : ndarray, shape (K, N)
+            The diagonal of the system's matrix, without the constraint's term that couples a pixel's layers.
+        right : ndarray, shape (K, N)
+            The right-hand side. It is not changed.
+        out : ndarray, shape (K, N)
+            The array that the solution is written to.
         """
 
 
 @final
 @dataclass(frozen=True)
 class PixelBlocks(LayerPreconditioner):
-    """Solve each pixel's K equations exactly, neighbours held at zero: ten times fewer iterations."""
+    """Solve the K equations of each pixel exactly, with the neighbors' alphas set to zero.
+
+    Conjugate gradients then need several times fewer iterations.
+    """
 
     extrapolates = True
 
@@ -66,14 +102,14 @@ class PixelBlocks(LayerPreconditioner):
         right: Float[np.ndarray, "K N"],
         out: Float[np.ndarray, "K N"],
     ) -> float:
-        """Write each pixel's block solve."""
+        """Write the solutions of each pixel's K equations; see `LayerPreconditioner.apply`."""
         return _kernels.solve_pixel_blocks(diagonal, CONSTRAINT, right, out)
 
 
 @final
 @dataclass(frozen=True)
 class Unpreconditioned(LayerPreconditioner):
-    """Plain conjugate gradients, each solve from the last alphas: the published iteration."""
+    """Leave out any preconditioner, and start from the last solve's alphas: the published iteration."""
 
     extrapolates = False
 
@@ -83,7 +119,7 @@ class Unpreconditioned(LayerPreconditioner):
         right: Float[np.ndarray, "K N"],
         out: Float[np.ndarray, "K N"],
     ) -> float:
-        """Write the right-hand side."""
+        """Write the right-hand side itself; see `LayerPreconditioner.apply`."""
         np.copyto(out, right)
         return _kernels.inner(right, right)
 
@@ -94,32 +130,34 @@ def relaxed(
     image: Any,
     preconditioner: LayerPreconditioner | None = None,
 ) -> Float[np.ndarray, "H W K"]:
-    """Return the layers after relaxed sparsification, as published: not clipped to [0, 1].
+    """Return the layers after relaxed sparsification. As published, they are not clipped to [0, 1].
 
-    Twenty reweighted solves of the alphas themselves, with the Laplacian's smoothness, sparsity whose
-    exponent follows the image gradient, fidelity to the grouped layers and a soft constraint that alphas sum
-    to one; then one solve without the sparsity. Each by conjugate gradients, without forming the matrix.
+    Twenty reweighted solves find the alphas themselves. Their energy has four terms: the Laplacian's
+    smoothness, a sparsity whose exponent follows the image gradient, the fidelity to the grouped layers, and
+    a soft constraint that alphas sum to one. One more solve follows, without the sparsity. All solves use
+    conjugate gradients, which need no matrix.
 
     Parameters
     ----------
     grouped : ndarray, shape (H, W, K)
-        The grouped layers.
+        The grouped layers, which sum to one at each pixel.
     laplacian : Laplacian
-        Of the same H * W pixels.
+        The Laplacian of the same H * W pixels.
     image : path, PIL image or array_like, shape (H, W, 3)
         The photo; uint8, or float in [0, 1].
     preconditioner : LayerPreconditioner, optional
-        Default `PixelBlocks`; `Unpreconditioned` is the published iteration.
+        How conjugate gradients are preconditioned. The default is `PixelBlocks`; `Unpreconditioned` is the
+        published iteration.
 
     Returns
     -------
     ndarray, shape (H, W, K)
-        Float64; about -0.1 to 1.1. `project_to_simplex` makes alphas of them.
+        Float64, from about -0.1 to 1.1. `project_to_simplex` turns them into alphas.
 
     Raises
     ------
     ValueError
-        If the sizes do not fit.
+        If the image or the Laplacian has another size than the layers, or the image is not as above.
 
     References
     ----------
@@ -154,15 +192,23 @@ def relaxed_on(
     """Return what `relaxed` returns, for a Laplacian that is a stencil already."""
     preconditioner = PixelBlocks() if preconditioner is None else preconditioner
     height, width, layers = grouped.shape
-    target = np.ascontiguousarray(snapped(grouped.astype(np.float64)).reshape(-1, layers).T)
-    exponent = (GAMMA + np.minimum(image_gradient(image), 0.1)).ravel() - 2
+    target = np.ascontiguousarray(snap(grouped.astype(np.float64)).reshape(-1, layers).T)
+    exponent = (RELAXED_GAMMA + np.minimum(image_gradient(image), MOST_GRADIENT)).ravel() - 2
     alphas, before, change = stencil.padded(target), target.copy(), np.zeros_like(target)
     diagonal, right = np.empty_like(target), np.empty_like(target)
     gradients = _ConjugateGradients(stencil, layers, preconditioner)
     for _ in range(ITERATIONS):
         tick()
         _kernels.reweight(
-            alphas, stencil.pad, target, exponent, SMALLEST, CONSTRAINT, stencil.diagonal, diagonal, right
+            alphas,
+            stencil.pad,
+            target,
+            exponent,
+            RELAXED_FLOOR,
+            CONSTRAINT,
+            stencil.diagonal,
+            diagonal,
+            right,
         )
         if preconditioner.extrapolates:
             _kernels.extrapolate(alphas, stencil.pad, before, change)
@@ -174,7 +220,7 @@ def relaxed_on(
 
 
 class _ConjugateGradients:
-    """Conjugate gradients on all layers as one vector; the working memory is kept from solve to solve."""
+    """Conjugate gradients on all layers as one vector. The working memory is kept from solve to solve."""
 
     def __init__(self, stencil: Stencil, layers: int, preconditioner: LayerPreconditioner) -> None:
         self._stencil = stencil
@@ -191,7 +237,8 @@ class _ConjugateGradients:
     ) -> None:
         """Move alphas to the solution of ``(Id x L + 100 * 1 1' x Id + weights) alphas = right``.
 
-        ``diagonal`` holds L's and the weights; ``right`` is used up: it becomes the remainder.
+        ``diagonal`` holds the sum of L's diagonal and the weights. ``right`` is overwritten by the residual.
+        ``alphas`` is padded as the stencil needs it, to P > N values a layer.
         """
         times = partial(self._stencil.multiply, diagonal, CONSTRAINT)
         pad, direction, product, remainder = self._stencil.pad, self._direction, self._product, right
@@ -203,7 +250,7 @@ class _ConjugateGradients:
         for _ in range(iterations):
             if np.sqrt(square) <= goal:
                 break
-            step = product  # the same memory: it is used before the next product
+            step = product  # This memory is free until the next product.
             inner = self._preconditioner.apply(diagonal, remainder, step)
             _kernels.turn(direction, pad, step, inner / before)
             length = inner / times(direction, product)
@@ -211,17 +258,17 @@ class _ConjugateGradients:
             before = inner
 
 
-def snapped(alphas: Float[np.ndarray, "H W K"]) -> Float[np.ndarray, "H W K"]:
-    """Return alphas with those below 0.1 at 0 and above 0.9 at 1, scaled to sum to one at each pixel."""
-    result = np.where(alphas < SURE, 0.0, np.where(alphas > 1 - SURE, 1.0, alphas))
+def snap(alphas: Float[np.ndarray, "H W K"]) -> Float[np.ndarray, "H W K"]:
+    """Set alphas below 0.1 to 0 and those above 0.9 to 1, and scale each pixel's to sum to one."""
+    result = np.where(alphas < SNAP_DISTANCE, 0.0, np.where(alphas > 1 - SNAP_DISTANCE, 1.0, alphas))
     total = result.sum(axis=2, keepdims=True)
-    # Many faint layers may leave a pixel without any: it goes to the strongest.
+    # If no layer of a pixel reaches 0.1, the pixel goes to the strongest layer.
     strongest = np.arange(alphas.shape[2]) == alphas.argmax(axis=2)[:, :, None]
     return np.where(total > 0, result / np.where(total > 0, total, 1), strongest)
 
 
 def image_gradient(image: Float[np.ndarray, "H W C"]) -> Float[np.ndarray, "H W"]:
-    """Return the gradient magnitude over all channels, by 13-tap derivatives, edges replicated.
+    """Return the gradient magnitude over all channels, by 13-tap derivatives with replicated edges.
 
     Parameters
     ----------
@@ -231,7 +278,7 @@ def image_gradient(image: Float[np.ndarray, "H W C"]) -> Float[np.ndarray, "H W"
     Returns
     -------
     ndarray, shape (H, W)
-        Per pixel step; the Euclidean norm over both axes and all channels.
+        Units of the image per pixel step: the Euclidean norm over both axes and all channels.
 
     References
     ----------

@@ -1,9 +1,10 @@
 """One reweighted solve of the constrained stage: weights from the layers, new layers from a quadratic energy.
 
-With ``u = 0.3^0.8 |1 - alpha|^-1.2`` and ``v = 0.3^0.8 |alpha|^-1.2`` at the layers so far, minimise
+With ``u = 0.3^0.8 |1 - alpha|^-1.2`` and ``v = 0.3^0.8 |alpha|^-1.2`` at the layers so far, a solve minimizes
 ``sum_k sum_p [u (1 - alpha_k)^2 + v alpha_k^2] + sum_k y_k' Lambda y_k`` over layers ``alpha_k = E y_k`` that
-sum to one. Either directly, by every layer's normal equations with ``A_k = E' diag(u + v) E + Lambda``, or by
-a few conjugate gradients that never form them.
+sum to one. `solve_directly` forms and solves every layer's normal equations, whose matrix is
+``A_k = E' diag(u + v) E + Lambda``. `solve_iteratively` takes a few steps of conjugate gradients, which never
+form these matrices. The energy is Eq. 7 of Aksoy et al. 2018, and Eq. 15 of Levin et al. 2008.
 """
 
 from __future__ import annotations
@@ -19,11 +20,23 @@ from jaxtyping import Float, Int
 
 from softseg._threads import row_blocks
 
-GAMMA = 0.8  # the sparsity norm's exponent
-WEIGHT = 0.3**GAMMA
-SMALLEST = 1e-10  # alphas this near to 0 or 1 count as this far from it
-BLOCK_ROWS = 1024  # pixels weighted at a time: what fits a core's cache
-STEPS = 3  # conjugate gradients per reweighting
+# The exponent gamma of the sparsity norm in the constrained stage (Aksoy et al. 2018, Section 3.4).
+CONSTRAINED_GAMMA = 0.8
+
+# The factor of all weights, as published (Aksoy et al. 2018, Section 3.4).
+SPARSITY_WEIGHT = 0.3**CONSTRAINED_GAMMA
+
+# An alpha that is nearer to 0 or 1 than this is weighted as if it were this far away, so that the weights
+# stay finite. Published value (Aksoy et al. 2018, Section 3.4).
+CONSTRAINED_FLOOR = 1e-10
+
+# Pixels that are weighted at a time; their rows of the eigenvectors fit into a core's cache. The blocks' sums
+# are added in order, so this number decides the last bits of the result. Chosen by the project.
+PIXELS_PER_BLOCK = 1024
+
+# Steps of conjugate gradients in one iterative solve. Measured: docs/performance.md, "Constrained", says that
+# more of them bring no gain in agreement.
+CG_STEPS = 3
 
 
 @final
@@ -34,27 +47,31 @@ class Pixels:
     Attributes
     ----------
     vectors : ndarray, shape (n, k)
-        Their rows of the eigenvectors ``E``.
+        The pixels' rows of the eigenvectors ``E``.
     shares : ndarray, shape (n,)
-        How many pixels each stands for.
+        The number of the photo's pixels that each pixel stands for.
     """
 
     vectors: Float[np.ndarray, "n k"]
     shares: Float[np.ndarray, " n"]
 
     def layers(self, coefficients: Float[np.ndarray, "k1 K"]) -> Float[np.ndarray, "n K"]:
-        """Return ``E y_k + c_k``; of the constants, in the last row, only the last layer's is 1, not 0."""
+        """Return the layers ``E y_k + c_k``.
+
+        The last row of ``coefficients`` holds the constants ``c_k``: 1 for the last layer and 0 for the
+        others.
+        """
         layers = self.vectors @ coefficients[:-1]
         layers += coefficients[-1]
         return layers
 
     @cached_property
     def leverage(self) -> Float[np.ndarray, " n"]:
-        """The rows' squared lengths."""
+        """The squared lengths of the pixels' rows of ``E``."""
         return np.einsum("ij,ij->i", self.vectors, self.vectors)
 
     def at(self, chosen: Int[np.ndarray, " m"], shares: Float[np.ndarray, " m"]) -> Pixels:
-        """Return some of these pixels, with shares of their own."""
+        """Return the chosen ones of these pixels, with other shares."""
         return Pixels(self.vectors[chosen], shares)
 
 
@@ -64,18 +81,19 @@ def solve_directly(
     layers: Float[np.ndarray, "n K"],
     pool: ThreadPoolExecutor,
 ) -> Float[np.ndarray, "k1 K"]:
-    """Return the coefficients of the layers that minimise the energy weighted by ``layers``.
+    """Return the coefficients of the layers that minimize the energy whose weights come from ``layers``.
 
-    The last layer is one minus the others. With ``s`` the sum of the others' coefficients, the equations
-    ``A_k y_k + A_K s = b_k`` give ``(Id + sum_k A_k^-1 A_K) s = sum_k A_k^-1 b_k``, and then each ``y_k``.
+    The last layer is one minus the others, so its coefficients are minus their sum ``s``. The equations
+    ``A_k y_k + A_K s = b_k`` of the other layers give ``(Id + sum_k A_k^-1 A_K) s = sum_k A_k^-1 b_k``, and
+    with ``s`` known each of them gives ``y_k``.
     """
     k = len(values)
     coefficients = np.zeros((k + 1, layers.shape[1]))
     coefficients[k, -1] = 1
-    to_one, to_zero = pixels.shares * weights(1 - layers.T), pixels.shares * weights(layers.T)
+    to_one, to_zero = pixels.shares * compute_weights(1 - layers.T), pixels.shares * compute_weights(layers.T)
 
     def normal_equations(layer: int) -> tuple[np.ndarray, np.ndarray]:
-        gram = np.diag(values) + weighted_gram(pixels.vectors, to_one[layer] + to_zero[layer])
+        gram = np.diag(values) + compute_weighted_gram(pixels.vectors, to_one[layer] + to_zero[layer])
         return gram, (to_one[layer] + to_zero[-1]) @ pixels.vectors
 
     def eliminate(equations: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -100,22 +118,25 @@ def solve_iteratively(
     coefficients: Float[np.ndarray, "k1 K"],
     pool: ThreadPoolExecutor,
 ) -> Float[np.ndarray, "k1 K"]:
-    """Return nearly what `solve_directly` would, for a few products of ``E`` with all layers at once.
+    """Return nearly the coefficients that `solve_directly` would, at the cost of a few products with ``E``.
 
-    Conjugate gradients on the step from ``coefficients``, whose layers give the weights; steps sum to zero
-    over the layers. The preconditioner is the same problem with each ``A_k`` estimated from ``few`` of the
-    pixels (with shares of their own), and always from those that weigh most in the layer: weights run up to
-    1e12, and pixels that a layer has come to rest on must hold it.
+    Conjugate gradients find the step from ``coefficients``, whose layers give the weights, to the new
+    coefficients. The step sums to zero over the layers, so that the layers still sum to one.
+
+    The preconditioner solves the same problem with estimated ``A_k``. Each is estimated from ``few`` of the
+    pixels, with the shares ``few_shares``, and from the pixels that weigh most in the layer. The latter are
+    always included because weights run up to 1e12: pixels at which a layer is exactly 0 or 1 must keep it
+    there.
     """
-    weight, residual = _weights_and_residual(pixels, values, coefficients, pool)
-    precondition = _preconditioner(pixels, few, few_shares, values, weight, pool)
+    weight, residual = _compute_weights_and_residual(pixels, values, coefficients, pool)
+    precondition = _make_preconditioner(pixels, few, few_shares, values, weight, pool)
     step = np.zeros_like(residual)
     preconditioned = precondition(residual)
     direction, inner = preconditioned, np.vdot(residual, preconditioned)
-    for _ in range(STEPS):
-        if not inner > 0:  # nothing left to improve, as with a single layer
+    for _ in range(CG_STEPS):
+        if not inner > 0:  # the residual is zero, as with a single layer
             break
-        product = _normal_product(pixels, values, weight, direction, pool)
+        product = _multiply_normal(pixels, values, weight, direction, pool)
         length = inner / np.vdot(direction, product)
         step += length * direction
         residual = residual - length * product
@@ -125,32 +146,37 @@ def solve_iteratively(
     return coefficients + np.vstack([step, np.zeros(step.shape[1])])
 
 
-def weighted_gram(
+def compute_weighted_gram(
     vectors: Float[np.ndarray, "n k"], weights: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, "k k"]:
-    """Return ``E' diag(w) E``.
+    """Return ``E' diag(w) E`` for rows ``E`` and weights ``w``.
 
-    In float64: weights run up to 1e12, and rounding them would change which layers survive.
+    The sums are float64, because the weights run up to 1e12 and their rounding would change which layers
+    survive.
     """
     gram = np.zeros((vectors.shape[1], vectors.shape[1]))
     root = np.sqrt(weights)
-    block = np.empty((min(len(vectors), BLOCK_ROWS), vectors.shape[1]))  # new memory each time takes longer
-    for rows in row_blocks(len(vectors), BLOCK_ROWS):
+    # The block is reused, because allocating one for each step takes longer.
+    block = np.empty((min(len(vectors), PIXELS_PER_BLOCK), vectors.shape[1]))
+    for rows in row_blocks(len(vectors), PIXELS_PER_BLOCK):
         weighted = np.multiply(vectors[rows], root[rows, None], out=block[: rows.stop - rows.start])
         gram += weighted.T @ weighted
     return gram
 
 
-def weights(distance: np.ndarray) -> np.ndarray:
-    """Return ``0.3^0.8 |distance|^-1.2``: times the distance squared, the sparsity norm up to a factor."""
+def compute_weights(distance: np.ndarray) -> np.ndarray:
+    """Return the weights ``0.3^0.8 |distance|^-1.2`` of distances from 0 or from 1.
+
+    A weight times the squared distance is the sparsity norm ``|distance|^0.8`` up to a factor.
+    """
     weight = np.abs(distance)
-    np.maximum(weight, SMALLEST, out=weight)
-    weight **= GAMMA - 2
-    weight *= WEIGHT
+    np.maximum(weight, CONSTRAINED_FLOOR, out=weight)
+    weight **= CONSTRAINED_GAMMA - 2
+    weight *= SPARSITY_WEIGHT
     return weight
 
 
-def _weights_and_residual(
+def _compute_weights_and_residual(
     pixels: Pixels,
     values: Float[np.ndarray, " k"],
     coefficients: Float[np.ndarray, "k1 K"],
@@ -162,7 +188,7 @@ def _weights_and_residual(
     def block(rows: slice) -> np.ndarray:
         alpha = pixels.vectors[rows] @ coefficients[:-1]
         alpha += coefficients[-1]
-        to_one, total = weights(1 - alpha), weights(alpha)
+        to_one, total = compute_weights(1 - alpha), compute_weights(alpha)
         total += to_one
         np.multiply(total, pixels.shares[rows, None], out=weight[rows])
         alpha *= total
@@ -170,28 +196,28 @@ def _weights_and_residual(
         pull *= pixels.shares[rows, None]
         return pixels.vectors[rows].T @ pull
 
-    pulled = sum(pool.map(block, row_blocks(len(weight), BLOCK_ROWS)))
+    pulled = sum(pool.map(block, row_blocks(len(weight), PIXELS_PER_BLOCK)))
     return weight, pulled - values[:, None] * coefficients[:-1]
 
 
-def _normal_product(
+def _multiply_normal(
     pixels: Pixels,
     values: Float[np.ndarray, " k"],
     weight: Float[np.ndarray, "n K"],
     direction: Float[np.ndarray, "k K"],
     pool: ThreadPoolExecutor,
 ) -> Float[np.ndarray, "k K"]:
-    """Return every layer's ``A_k d_k``."""
+    """Return the products ``A_k d_k`` of every layer's matrix with its column of ``direction``."""
 
     def block(rows: slice) -> np.ndarray:
         moved = pixels.vectors[rows] @ direction
         moved *= weight[rows]
         return pixels.vectors[rows].T @ moved
 
-    return sum(pool.map(block, row_blocks(len(weight), BLOCK_ROWS))) + values[:, None] * direction
+    return sum(pool.map(block, row_blocks(len(weight), PIXELS_PER_BLOCK))) + values[:, None] * direction
 
 
-def _preconditioner(
+def _make_preconditioner(
     pixels: Pixels,
     few: Int[np.ndarray, " m"],
     few_shares: Float[np.ndarray, " m"],
@@ -199,9 +225,9 @@ def _preconditioner(
     weight: Float[np.ndarray, "n K"],
     pool: ThreadPoolExecutor,
 ) -> Callable[[Float[np.ndarray, "k K"]], Float[np.ndarray, "k K"]]:
-    """Return what solves ``A_k z_k = r_k - mu`` with ``sum_k z_k = 0``, each ``A_k`` estimated.
+    """Return a function that solves ``A_k z_k = r_k - mu`` with ``sum_k z_k = 0``, each ``A_k`` estimated.
 
-    The multiplier is ``mu = (sum_k A_k^-1)^-1 sum_k A_k^-1 r_k``.
+    The Lagrange multiplier is ``mu = (sum_k A_k^-1)^-1 sum_k A_k^-1 r_k``.
     """
     sample, scale = pixels.vectors[few], few_shares / pixels.shares[few]
     n_heavy = len(few) // 2
@@ -211,7 +237,9 @@ def _preconditioner(
         heavy = np.argpartition(own * pixels.leverage, len(own) - n_heavy - 1)[len(own) - n_heavy :]
         light = own.copy()
         light[heavy] = 0
-        gram = weighted_gram(sample, scale * light[few]) + weighted_gram(pixels.vectors[heavy], own[heavy])
+        gram = compute_weighted_gram(sample, scale * light[few]) + compute_weighted_gram(
+            pixels.vectors[heavy], own[heavy]
+        )
         return np.linalg.inv(gram + np.diag(values))
 
     inverses = np.stack(list(pool.map(inverse, range(weight.shape[1]))))

@@ -1,4 +1,4 @@
-"""Alphas from the published result: the nearest point at which each pixel's layers share it fully."""
+"""The projection that turns the relaxed stage's result into alphas: each in [0, 1], summing to one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ def project_to_simplex(alphas: Float[np.ndarray, "*pixels K"]) -> Float[np.ndarr
     Parameters
     ----------
     alphas : ndarray, shape (..., K)
+        The last axis runs over the layers of a pixel.
 
     Returns
     -------
     ndarray, shape (..., K)
-        The nearest such point in the Euclidean norm, float64.
+        Float64. For each pixel, the point of the simplex that is nearest in the Euclidean norm.
 
     References
     ----------

@@ -1,9 +1,9 @@
-"""Training of feature networks: photos with label maps in, weights for an extractor out.
+"""Training of feature networks: photos with label maps give the weights of an extractor.
 
-One module per step of the story: ``config`` says what a run is; ``data`` finds photos with label maps and
-cuts augmented crops; ``sampling`` picks the pixels to compare; ``losses`` scores the features of all pairs;
-``loop`` takes the steps; ``validation`` scores whole photos; ``networks`` lists what can be trained.
-Importing the package does not import torch.
+Each step has a module. ``config`` defines what a run is. ``data`` finds photos with label maps and cuts
+augmented crops. ``sampling`` draws the pixels that are compared. ``losses`` scores the features of all pairs
+of pixels. ``loop`` takes the steps. ``validation`` scores whole photos. ``networks`` lists the networks that
+can be trained. Importing the package does not import torch.
 """
 
 import lazy_loader

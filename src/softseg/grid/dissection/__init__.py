@@ -1,4 +1,4 @@
-"""Factorisation of matrices on pixel grids by nested dissection."""
+"""Factorization of matrices on pixel grids by nested dissection."""
 
 from softseg.grid.dissection.factor import Factorization, factorize
 

@@ -1,7 +1,8 @@
-"""Multifrontal elimination on a pixel grid, and the triangular sweeps through its fronts.
+"""Numba kernels of multifrontal elimination on a pixel grid, and of the sweeps through its fronts.
 
-Fronts are tuples (pixels, starts, eliminated, children, places) as in `tree.Fronts`. A front's matrix has the
-eliminated pixels E first, then B, those it passes on.
+``fronts`` is the tuple (pixels, starts, eliminated, children, places) of arrays of `tree.Fronts`, and
+``matrix`` the tuple (indptr, indices, data) of a CSR matrix. A front's own matrix has the eliminated pixels E
+first, then the pixels B that it passes on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import numpy as np
 
 from softseg._numba import kernel
 
-STRIP = 96  # rows of an update made at once, up to the diagonal: half of the products of a symmetric matrix
+# The number of rows of an update that are computed at once, up to the diagonal. An update is symmetric, and
+# this way only about half of it has to be computed. Chosen by the project's own tests.
+STRIP = 96
 
 
 @kernel
@@ -49,7 +52,7 @@ def list_pixels(rectangles, kept, reach):
 
 @kernel
 def find_places(n_pixels, pixels, starts, eliminated, children):
-    """Return where in its parent's list each pixel is that a front passes on; -1 for all other pixels."""
+    """Return the place in its parent's list of each pixel that a front passes on; -1 for other pixels."""
     position = np.full(n_pixels, -1, np.int32)
     places = np.full(pixels.size, -1, np.int32)
     for f in range(eliminated.size):
@@ -65,7 +68,10 @@ def find_places(n_pixels, pixels, starts, eliminated, children):
 
 @kernel
 def _assemble(pixels, e, indptr, indices, data, shift, position, corner, coupling):
-    """Add the matrix's rows of the eliminated pixels; entries of pixels eliminated earlier are done with."""
+    """Add the matrix's rows of the eliminated pixels to a front's parts A_EE and A_BE.
+
+    Pixels without a position in the front have been eliminated earlier, and their entries are left out.
+    """
     for p in range(e):
         corner[p, p] += shift
         for t in range(indptr[pixels[p]], indptr[pixels[p] + 1]):
@@ -80,7 +86,7 @@ def _assemble(pixels, e, indptr, indices, data, shift, position, corner, couplin
 def _extend_add(places, child, corner, coupling, update):
     """Add a child's update, whose pixels have these places in the front.
 
-    Of both updates only the lower triangle counts.
+    Only the lower triangles of both updates are read and written.
     """
     size = corner.shape[0]
     for p in range(child.shape[0]):
@@ -101,10 +107,12 @@ def _extend_add(places, child, corner, coupling, update):
 
 @kernel
 def eliminate(fronts, f, left, right, matrix, shift, position, offsets, inverses, couplings):
-    """Eliminate front f given its children's updates. Return its own, the Schur complement's change.
+    """Eliminate the pixels E of front f, given its children's updates, and return its own update.
 
-    Keeps A_EE^-1 and A_BE A_EE^-1. Of the update only the lower triangle is made. ``position`` is scratch of
-    -1, one for each pixel, and left so.
+    The update is what the elimination adds to the matrix of the pixels B, ``-A_BE A_EE^-1 A_EB`` plus the
+    children's. Only its lower triangle is computed. The front's A_EE^-1 and A_BE A_EE^-1 are stored in
+    ``inverses`` and ``couplings``. ``position`` is scratch space with an entry -1 for each pixel of the
+    image, and is left like that.
     """
     lists, starts, eliminated, children, places = fronts
     indptr, indices, data = matrix
@@ -139,16 +147,25 @@ def eliminate(fronts, f, left, right, matrix, shift, position, offsets, inverses
 
 
 @kernel
+def _take_children(children, f, waiting, none):
+    """Take what the two children of front f have passed on from a list that holds it in post-order.
+
+    The right child is the front before f, so that its part comes last. Leaves get ``none`` twice.
+    """
+    if children[f, 0] < 0:
+        return none, none
+    right = waiting.pop()
+    return waiting.pop(), right
+
+
+@kernel
 def eliminate_subtree(fronts, start, stop, matrix, shift, offsets, inverses, couplings):
-    """Eliminate fronts start .. stop - 1, a subtree in post-order, and return the last one's update."""
+    """Eliminate the fronts start .. stop - 1, a subtree in post-order; return the last one's update."""
     position = np.full(matrix[0].size - 1, -1, np.int32)
     none = np.zeros((0, 0))
     waiting = [none]  # updates of finished fronts whose parents are still to come
     for f in range(start, stop):
-        left, right = none, none
-        if fronts[3][f, 0] >= 0:
-            right = waiting.pop()
-            left = waiting.pop()
+        left, right = _take_children(fronts[3], f, waiting, none)
         waiting.append(
             eliminate(fronts, f, left, right, matrix, shift, position, offsets, inverses, couplings)
         )
@@ -157,9 +174,9 @@ def eliminate_subtree(fronts, start, stop, matrix, shift, offsets, inverses, cou
 
 @kernel
 def sweep_up(fronts, f, left, right, offsets, inverses, couplings, block):
-    """Eliminate front f from right-hand sides, in place. Return what it passes on.
+    """Eliminate front f from right-hand sides, in place; return what it passes on.
 
-    Fronts write to none but their own pixels, so that subtrees can be swept through at the same time.
+    Fronts write only to the pixels that they eliminate, so that several can be visited at the same time.
     """
     lists, starts, eliminated, children, places = fronts
     pixels, e = lists[starts[f] : starts[f + 1]], eliminated[f]
@@ -182,21 +199,21 @@ def sweep_up(fronts, f, left, right, offsets, inverses, couplings, block):
 
 @kernel
 def sweep_up_subtree(fronts, start, stop, offsets, inverses, couplings, block):
-    """Sweep through fronts start .. stop - 1, a subtree in post-order, and return what the last passes on."""
+    """Sweep up the fronts start .. stop - 1, a subtree in post-order; return what the last one passes on."""
     none = np.zeros((0, block.shape[1]), block.dtype)
-    waiting = [none]  # what finished fronts pass on to parents still to come
+    waiting = [none]  # what finished fronts have passed on to parents that are still to come
     for f in range(start, stop):
-        left, right = none, none
-        if fronts[3][f, 0] >= 0:
-            right = waiting.pop()
-            left = waiting.pop()
+        left, right = _take_children(fronts[3], f, waiting, none)
         waiting.append(sweep_up(fronts, f, left, right, offsets, inverses, couplings, block))
     return waiting[1]
 
 
 @kernel
 def sweep_down(fronts, start, stop, offsets, couplings, block):
-    """Put in what later fronts' solutions contribute to fronts start .. stop - 1, in place, root first."""
+    """Solve for the pixels of the fronts start .. stop - 1, in place, the last front first.
+
+    The solutions at the pixels that the last front passes on are known.
+    """
     lists, starts, eliminated, _, _ = fronts
     for f in range(stop - 1, start - 1, -1):
         pixels, e = lists[starts[f] : starts[f + 1]], eliminated[f]

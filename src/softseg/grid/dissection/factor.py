@@ -1,12 +1,15 @@
-"""A sparse factorisation of matrices on a pixel grid: multifrontal, on nested dissection.
+"""A sparse factorization of matrices on a pixel grid: multifrontal, on nested dissection.
 
-Pixels that are linked at most two apart are separated by strips two pixels wide. That makes the fronts known
-in advance, from the image's size alone, and nearly all of the work products of dense matrices. A few pixels
-may be linked to any others: they are kept for the end, where one dense matrix is left of them.
+Pixels that are linked at most two apart are separated by strips two pixels wide. The fronts therefore follow
+from the image's size alone, and nearly all of the work is products of dense matrices. A few pixels may be
+linked to any others. They are kept for the end, when the elimination of all others has left one dense matrix
+of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import final
 
@@ -29,14 +32,14 @@ from softseg.progress import tick
 @final
 @dataclass(frozen=True, eq=False)
 class _Dense:
-    """A symmetric indefinite matrix as L D L', by LAPACK: D has blocks of one or two rows."""
+    """A symmetric indefinite matrix, factorized by LAPACK as L D L'; D has blocks of one or two rows."""
 
     factors: Float[np.ndarray, "kept kept"]
-    pivots: Int[np.ndarray, " kept"]  # negative where the block has two rows
+    pivots: Int[np.ndarray, " kept"]  # negative in rows that belong to a block of two
 
     @classmethod
     def of(cls, matrix: Float[np.ndarray, "kept kept"]) -> _Dense:
-        """Factorise a matrix of which the lower triangle is given."""
+        """Factorize a matrix of which the lower triangle is given."""
         if matrix.size == 0:
             return cls(matrix, np.zeros(0, np.int32))
         work = int(linalg.lapack.dsytrf_lwork(len(matrix), lower=1)[0])
@@ -44,11 +47,16 @@ class _Dense:
         return cls(factors, pivots)
 
     def solve(self, right: Float[np.ndarray, "kept m"]) -> Float[np.ndarray, "kept m"]:
+        """Return the inverse times a block of vectors."""
         return linalg.lapack.dsytrs(self.factors, self.pivots, right, lower=1)[0]
 
     @property
     def negative(self) -> int:
-        """How many eigenvalues are negative: as many as of D (Sylvester), one in each block of two rows."""
+        """The number of negative eigenvalues.
+
+        D has as many (Sylvester's law of inertia). A block of two rows always has one, because LAPACK takes
+        two rows together only if the block is indefinite.
+        """
         single = self.pivots > 0
         return int(np.count_nonzero(self.factors.diagonal()[single] < 0) + np.count_nonzero(~single) // 2)
 
@@ -60,43 +68,43 @@ class Factorization:
 
     fronts: Fronts
     offsets: Int[np.ndarray, "ends 2"]  # where each front's parts begin in the two arrays below
-    inverses: Float32[np.ndarray, " a"]  # A_EE^-1 of every front
-    couplings: Float32[np.ndarray, " b"]  # A_BE A_EE^-1
-    rest: _Dense  # what is left of the kept pixels
+    inverses: Float32[np.ndarray, " a"]  # A_EE^-1 of every front, E being the pixels that it eliminates
+    couplings: Float32[np.ndarray, " b"]  # A_BE A_EE^-1, B being the pixels that it passes on
+    rest: _Dense  # the matrix that the elimination has left of the kept pixels
+
+    @property
+    def size(self) -> int:
+        """The number N of pixels."""
+        return int(self.fronts.eliminated.sum()) + self.fronts.kept.size
 
     @property
     def negative(self) -> int:
-        """How many eigenvalues of the matrix are negative."""
+        """The number of negative eigenvalues of the matrix."""
         return self.rest.negative
 
     def solve(self, right: Float[np.ndarray, "N m"]) -> Float32[np.ndarray, "N m"]:
         """Return the inverse times a block of vectors."""
         block = right.astype(np.float32, order="C")
-        fronts, kept = _arrays(self.fronts), self.fronts.kept
-        subtrees, *above = generations(self.fronts.children, _depth())
-        passed: dict[int, np.ndarray] = {}  # on to parents still to come
-        none = np.zeros((0, block.shape[1]), np.float32)
+        fronts, kept = self.fronts.arrays, self.fronts.kept
+        groups = generations(self.fronts.children, _choose_depth())
         factors = self.offsets, self.inverses, self.couplings
 
-        def up_subtree(span: tuple[int, int]) -> None:
-            passed[span[1] - 1] = sweep_up_subtree(fronts, *span, *factors, block)
+        def sweep_subtree(start: int, stop: int) -> np.ndarray:
+            return sweep_up_subtree(fronts, start, stop, *factors, block)
 
-        def up(span: tuple[int, int]) -> None:
-            left, right = (passed.pop(int(child), none) for child in self.fronts.children[span[0]])
-            passed[span[0]] = sweep_up(fronts, span[0], left, right, *factors, block)
+        def sweep_front(f: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+            return sweep_up(fronts, f, left, right, *factors, block)
 
-        def down(span: tuple[int, int]) -> None:
+        def sweep_back(span: tuple[int, int]) -> None:
             sweep_down(fronts, *span, self.offsets, self.couplings, block)
 
         with workers() as pool:
-            list(pool.map(up_subtree, subtrees))
-            for generation in above:
-                list(pool.map(up, generation))
+            nothing = np.zeros((0, block.shape[1]), np.float32)
+            passed = _walk_up(self.fronts, groups, pool, sweep_subtree, sweep_front, nothing)
             if kept.size > 0:
-                (rest,) = passed.values()
-                block[kept] = self.rest.solve(block[kept] + rest)
-            for generation in (*above[::-1], subtrees):
-                list(pool.map(down, generation))
+                block[kept] = self.rest.solve(block[kept] + passed)
+            for group in reversed(groups):
+                list(pool.map(sweep_back, group))
         return block
 
 
@@ -107,65 +115,114 @@ def factorize(
     reach: int,
     kept: Bool[np.ndarray, "H W"] | None = None,
 ) -> Factorization:
-    """Factorise ``matrix + shift * Id``.
+    """Factorize ``matrix + shift Id``.
 
     Parameters
     ----------
     matrix : scipy.sparse.csr_array, shape (H*W, H*W)
         Symmetric; it links pixels at most ``reach`` apart along each axis, and kept ones to each other.
     shift : float
-        Added to the diagonal.
+        What is added to the diagonal.
     shape : tuple of int
-        Height and width of the grid.
+        Height and width of the grid, in pixels.
     reach : int
-        In pixels.
+        The largest distance of two linked pixels along each axis, in pixels.
     kept : ndarray of bool, shape (H, W), optional
-        Pixels to be eliminated last, all at once: some thousands at most.
+        Pixels that are eliminated last, all at once: some thousands at most.
+
+    Returns
+    -------
+    Factorization
+        Its factors are in single precision, but computed in double.
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        If the shifted matrix is not positive definite on the pixels that are not kept. On all of them it may
-        be indefinite.
+        If the shifted matrix is not positive definite on the pixels that are not kept. On all pixels together
+        it may be indefinite.
 
     References
     ----------
     George, "Nested Dissection of a Regular Finite Element Mesh", 1973; Duff and Reid, "The Multifrontal
     Solution of Indefinite Sparse Symmetric Linear Equations", 1983.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from softseg.grid.dissection import factorize
+    >>> matrix = sparse.diags_array([[-1.0] * 5, [2.0] * 6, [-1.0] * 5], offsets=[-1, 0, 1]).tocsr()
+    >>> right = (matrix + 0.5 * sparse.eye_array(6)) @ np.arange(6.0)
+    >>> factorize(matrix, shift=0.5, shape=(1, 6), reach=1).solve(right[:, None])[:, 0].round(4)
+    array([0., 1., 2., 3., 4., 5.], dtype=float32)
     """
     fronts = Fronts.of_grid(shape, reach, kept)
     offsets = np.zeros((len(fronts) + 1, 2), np.int64)
     sizes = np.column_stack([fronts.eliminated**2, fronts.eliminated * fronts.around])
     np.cumsum(sizes, axis=0, out=offsets[1:])
     inverses, couplings = np.empty(offsets[-1, 0], np.float32), np.empty(offsets[-1, 1], np.float32)
-    arrays, csr = _arrays(fronts), (matrix.indptr, matrix.indices, matrix.data)
-    updates: dict[int, np.ndarray] = {}  # of fronts whose parents are still to come
-    none = np.zeros((0, 0))
+    arrays, csr = fronts.arrays, (matrix.indptr, matrix.indices, matrix.data)
+    factors = offsets, inverses, couplings
 
-    def subtree(span: tuple[int, int]) -> None:
-        updates[span[1] - 1] = eliminate_subtree(arrays, *span, csr, shift, offsets, inverses, couplings)
+    def make_subtree(start: int, stop: int) -> np.ndarray:
+        return eliminate_subtree(arrays, start, stop, csr, shift, *factors)
 
-    def single(span: tuple[int, int]) -> None:
-        f = span[0]
-        left, right = (updates.pop(int(child), none) for child in fronts.children[f])
+    def make_front(f: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         position = np.full(matrix.shape[0], -1, np.int32)
-        updates[f] = eliminate(arrays, f, left, right, csr, shift, position, offsets, inverses, couplings)
+        return eliminate(arrays, f, left, right, csr, shift, position, *factors)
 
-    subtrees, *above = generations(fronts.children, _depth())
+    groups = generations(fronts.children, _choose_depth())
     with workers() as pool:
-        for step, spans in ((subtree, subtrees), *((single, generation) for generation in above)):
-            for _ in pool.map(step, spans):
-                tick()
-    (change,) = updates.values()
+        change = _walk_up(fronts, groups, pool, make_subtree, make_front, np.zeros((0, 0)), tick)
     own = matrix[fronts.kept][:, fronts.kept].toarray()
     own[np.diag_indices_from(own)] += shift
     return Factorization(fronts, offsets, inverses, couplings, _Dense.of(own + change))
 
 
-def _arrays(fronts: Fronts) -> tuple[np.ndarray, ...]:
-    return fronts.pixels, fronts.starts, fronts.eliminated, fronts.children, fronts.places
+def _walk_up(
+    fronts: Fronts,
+    groups: list[list[tuple[int, int]]],
+    pool: ThreadPoolExecutor,
+    visit_subtree: Callable[[int, int], np.ndarray],
+    visit_front: Callable[[int, np.ndarray, np.ndarray], np.ndarray],
+    nothing: np.ndarray,
+    report: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """Visit all fronts, children before parents, and return what the root passes on.
+
+    Parameters
+    ----------
+    fronts : Fronts
+        The fronts to visit.
+    groups : list of list of (int, int)
+        What `generations` returns for them.
+    pool : ThreadPoolExecutor
+        Runs the visits of a group at the same time.
+    visit_subtree : callable
+        Visits the fronts start .. stop - 1, a whole subtree, and returns what the last one passes on.
+    visit_front : callable
+        Visits a single front, given what its two children pass on, and returns what it passes on itself.
+    nothing : ndarray
+        What is given in the place of children that there are none of.
+    report : callable
+        Called after each visit, in this thread.
+    """
+    passed: dict[int, np.ndarray] = {}  # what fronts have passed on to parents that are still to be visited
+
+    def start(span: tuple[int, int]) -> None:
+        passed[span[1] - 1] = visit_subtree(*span)
+
+    def go_on(span: tuple[int, int]) -> None:
+        left, right = (passed.pop(int(child), nothing) for child in fronts.children[span[0]])
+        passed[span[0]] = visit_front(span[0], left, right)
+
+    for number, group in enumerate(groups):
+        for _ in pool.map(go_on if number > 0 else start, group):
+            report()
+    (root,) = passed.values()
+    return root
 
 
-def _depth() -> int:
-    """Return how many cuts give each core a few subtrees, to even out their sizes."""
+def _choose_depth() -> int:
+    """Return the number of cuts that give each core about four subtrees, which evens out their sizes."""
     return (4 * cores() - 1).bit_length()

@@ -10,27 +10,40 @@ from jaxtyping import Bool, Int
 
 from softseg.grid.dissection._kernels import find_places, list_pixels
 
-LEAF = 150  # most pixels of a region that is eliminated at once: smaller ones make BLAS wait for copying
+# The largest number of pixels of a region that is eliminated at once. With smaller regions, BLAS would wait
+# for the copying of small matrices. Chosen by the project's own tests.
+LEAF = 150
 
 
 def dissect(shape: tuple[int, int], reach: int) -> Int[np.ndarray, "fronts 9"]:
     """Cut a grid in half, the halves in half, and so on down to small leaves.
 
-    Between two halves lies a separator as wide as the matrix reaches, so that nothing links them but the
-    separator, and it is eliminated after them (George 1973).
+    Between two halves lies a separator that is as wide as the matrix reaches, so that no entry links the
+    halves to each other. The separator is eliminated after both halves (George 1973).
 
     Parameters
     ----------
     shape : tuple of int
-        Height and width.
+        Height and width of the grid, in pixels.
     reach : int
-        How many pixels apart two linked pixels are at most, along each axis.
+        The largest distance of two linked pixels along each axis, in pixels.
 
     Returns
     -------
     ndarray of int, shape (fronts, 9)
-        Children before parents: each region (y0, y1, x0, x1), the rectangle of it that is eliminated there,
-        and the row of the left child; -1 for a leaf. The right child is the row before.
+        A row for each front, children before parents: its region (y0, y1, x0, x1), the rectangle of the
+        region that is eliminated in the front, likewise, and the row of its left child, or -1 for a leaf. The
+        right child is in the row before the front's own.
+
+    Examples
+    --------
+    Twenty rows of fifteen pixels are cut below the ninth row. The separator, rows 9 and 10, comes last.
+
+    >>> from softseg.grid.dissection.tree import dissect
+    >>> dissect((20, 15), reach=2)
+    array([[ 0,  9,  0, 15,  0,  9,  0, 15, -1],
+           [11, 20,  0, 15, 11, 20,  0, 15, -1],
+           [ 0, 20,  0, 15,  9, 11,  0, 15,  0]])
     """
     fronts: list[tuple[int, ...]] = []
 
@@ -57,12 +70,24 @@ def dissect(shape: tuple[int, int], reach: int) -> Int[np.ndarray, "fronts 9"]:
 @final
 @dataclass(frozen=True, eq=False)
 class Fronts:
-    """Which pixels each front eliminates, and which ones it passes on to the fronts that do.
+    """Which pixels each front eliminates, and which ones it passes on to the fronts that eliminate them.
 
-    Children come before their parents: both are rows, -1 for none. A front's pixels are
-    ``pixels[starts[f] : starts[f + 1]]``, the first ``eliminated[f]`` of them eliminated there. Pixels that
-    are ``kept`` are eliminated nowhere: all fronts pass them on. ``places`` says where in its parent's list a
-    pixel is that is passed on.
+    Attributes
+    ----------
+    pixels : ndarray of int, shape (total,)
+        The lists of all fronts' pixels, one after the other. The list of front f is
+        ``pixels[starts[f] : starts[f + 1]]``. The front eliminates the first ``eliminated[f]`` of these
+        pixels and passes the others on.
+    starts : ndarray of int, shape (fronts + 1,)
+        See ``pixels``.
+    eliminated : ndarray of int, shape (fronts,)
+        See ``pixels``.
+    children : ndarray of int, shape (fronts, 2)
+        The two fronts that pass pixels on to each front, or -1 for none. Children come before their parents.
+    places : ndarray of int, shape (total,)
+        Where in its parent's list each pixel is that is passed on; -1 for the others.
+    kept : ndarray of int, shape (kept,)
+        The pixels that no front eliminates: all of them pass these on.
     """
 
     pixels: Int[np.ndarray, " total"]
@@ -81,11 +106,11 @@ class Fronts:
         Parameters
         ----------
         shape : tuple of int
-            Height and width.
+            Height and width of the grid, in pixels.
         reach : int
-            How many pixels apart two linked pixels are at most, along each axis.
+            The largest distance of two linked pixels along each axis, in pixels.
         kept : ndarray of bool, shape (H, W), optional
-            Pixels that may be linked any distance apart.
+            The pixels that may be linked to each other at any distance.
         """
         rectangles = dissect(shape, reach)
         kept = np.zeros(shape, bool) if kept is None else kept
@@ -100,19 +125,34 @@ class Fronts:
 
     @property
     def around(self) -> Int[np.ndarray, " fronts"]:
-        """How many pixels each front passes on."""
+        """The number of pixels that each front passes on."""
         return np.diff(self.starts) - self.eliminated
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What the kernels take for the fronts."""
+        return self.pixels, self.starts, self.eliminated, self.children, self.places
 
 
 def generations(children: Int[np.ndarray, "fronts 2"], depth: int) -> list[list[tuple[int, int]]]:
-    """Return the fronts in groups that depend only on earlier ones: subtrees, then single generations.
+    """Return the fronts in groups, each of which depends only on groups before it.
 
-    Each group holds ranges (start, stop) of rows: first the subtrees ``depth`` cuts below the root, then
-    the fronts above them, generation by generation.
+    Parameters
+    ----------
+    children : ndarray of int, shape (fronts, 2)
+        As in `Fronts`.
+    depth : int
+        The number of cuts that lie between the root and the subtrees of the first group.
+
+    Returns
+    -------
+    list of list of (int, int)
+        Each group holds ranges (start, stop) of fronts, start .. stop - 1. The first group holds whole
+        subtrees. The following ones hold single fronts, generation by generation up to the root.
     """
     root = len(children) - 1
     groups, current = [], [root]
-    starts = {root: 0}  # the first row of a front's subtree
+    starts = {root: 0}  # the first front in the subtree of a front
     for _ in range(depth):
         parents = [f for f in current if children[f, 0] >= 0]
         groups.append([(f, f + 1) for f in parents])

@@ -2,42 +2,92 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable
+import warnings
 
 import numpy as np
 import pytest
 from scipy import linalg, sparse
 
-from softseg import Eigenpairs, Eigensolver, Laplacian, MattingAffinity, Scene, SemanticAffinity
+from softseg.affinity import MattingAffinity, SemanticAffinity
+from softseg.eigen import Eigenpairs, Eigensolver
+from softseg.grid import Laplacian
+from softseg.scene import Scene
+from softseg.testing.annotations import unchecked_annotations
+from softseg.testing.scenes import scene_with_a_disk
 
 # Images of more than 1000 pixels, most of them not square: fewer are solved densely, without the solver.
 Y, X = np.mgrid[:27, :38]
 IMAGES = {
     "black": np.zeros((27, 38, 3)),
-    "grey ramp": np.repeat(X[:, :, None] / 37, 3, axis=2),
-    "two colours": np.where((X + Y < 30)[:, :, None], (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+    "gray ramp": np.repeat(X[:, :, None] / 37, 3, axis=2),
+    "two colors": np.where((X + Y < 30)[:, :, None], (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
     "noise": np.random.default_rng(3).random((27, 38, 3)),
     "strip": np.random.default_rng(4).random((3, 340, 3)),
-    "grey levels": np.repeat((X // 5)[:, :, None] / 7, 3, axis=2),
+    "gray levels": np.repeat((X // 5)[:, :, None] / 7, 3, axis=2),
 }
+# How many pairs are asked for: far fewer than a quarter of the pixels, from which on images are solved
+# densely too. Chosen by the project's own tests.
 K = 12
+# The weight of the semantic affinity in a Laplacian with a few slightly negative eigenvalues, and in one with
+# several far below zero. Chosen by the tests below, which check that it is so.
+REPULSION = 0.05
+STRONG_REPULSION = 0.5
 
 
 class EigensolverCase:
-    """Inherit, name the class ``Test...``, and override what is not implemented here."""
+    """Inherit, name the class ``Test...``, set the tolerances, and override the fixture `solver`.
 
-    value_tolerance: float  # error of a value over the largest wanted one
-    vector_tolerance: float  # 1 - cos of the angle between a true vector and the span of those found
+    Override `unconverging` too, if the solver can fail to converge. A solver is a frozen dataclass
+    (`Eigensolver` says what else it must be). The tests use images of more than 1000 pixels, because smaller
+    ones never reach it.
+
+    Attributes
+    ----------
+    value_tolerance : float
+        How far an eigenvalue may be off, over the largest magnitude among those asked for.
+    vector_tolerance : float
+        Largest 1 - cos of the angle between a true eigenvector and the span of those found.
+
+    Examples
+    --------
+    >>> import pytest
+    >>> from softseg.eigen import LOBPCG, LocalInverse
+    >>> from softseg.testing import EigensolverCase
+    >>> class TestLOBPCG(EigensolverCase):
+    ...     value_tolerance = 5e-3
+    ...     vector_tolerance = 0.01
+    ...
+    ...     @pytest.fixture
+    ...     def solver(self):
+    ...         return LOBPCG()
+    ...
+    ...     def unconverging(self):
+    ...         return LOBPCG(tol=1e-12, max_iterations=1, preconditioner=LocalInverse())
+    >>> TestLOBPCG().test_compares_by_value(LOBPCG())          # pytest calls all of them
+    """
+
+    value_tolerance: float
+    vector_tolerance: float
 
     @pytest.fixture
     def solver(self) -> Eigensolver:
-        raise NotImplementedError
+        """Return the solver, with parameters that let it meet the tolerances."""
+        raise NotImplementedError("override the fixture solver: it returns the eigensolver to be tested")
+
+    def unconverging(self) -> Eigensolver | None:
+        """Return a solver of the same class that cannot converge; None if there is none.
+
+        For example one that is allowed a single iteration. A solver that gives up must return what it has,
+        with ``converged=False``: `Eigensolver.solve` then warns.
+        """
+        return None
 
     @pytest.fixture
-    def laplacian(self, make_scene: Callable[..., Scene]) -> Laplacian:
+    def laplacian(self) -> Laplacian:
         """Return an indefinite one: the disk's rim repels."""
-        return repelling_laplacian(make_scene)
+        return repelling_laplacian(REPULSION)
 
     def check(self, pairs: Eigenpairs, laplacian: Laplacian, k: int = K) -> None:
         """Check pairs against LAPACK."""
@@ -64,6 +114,14 @@ class EigensolverCase:
         pairs = solver.solve(laplacian, K, rng=0)
         assert (pairs.values[:2] < -1e-6).any()
         self.check(pairs, laplacian)
+
+    def test_the_most_negative_come_first_however_large_they_are(self, solver: Eigensolver) -> None:
+        # The smallest eigenvalues are meant algebraically. Here the K of smallest magnitude, which a shift
+        # near zero would find, leave out the most negative one, and several others.
+        laplacian = repelling_laplacian(STRONG_REPULSION)
+        values = np.linalg.eigvalsh(laplacian.matrix.toarray())
+        assert values[0] < values[1] < values[2] < -np.sort(np.abs(values))[K - 1]
+        self.check(solver.solve(laplacian, K, rng=0), laplacian)
 
     @pytest.mark.parametrize("image", IMAGES)
     def test_against_lapack_on_ugly_images(self, solver: Eigensolver, image: str) -> None:
@@ -95,6 +153,28 @@ class EigensolverCase:
         # Rounding of products with entries of up to 30.
         np.testing.assert_allclose(pairs.residuals, np.linalg.norm(remainder, axis=0), rtol=1e-6, atol=1e-12)
 
+    def test_says_that_it_did_not_converge(self, laplacian: Laplacian) -> None:
+        solver = self.unconverging()
+        if solver is None:
+            pytest.skip("unconverging() names no solver that cannot converge: override it if there is one")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                pairs = solver.solve(laplacian, K)
+            except Exception as error:
+                pytest.fail(
+                    f"{solver!r} lets {type(error).__name__} out ({error}): expected what was found, with "
+                    "converged=False"
+                )
+        assert not pairs.converged, f"{solver!r} says that it converged"
+        assert any("converge" in str(warning.message) for warning in caught), "solve did not warn"
+        # There may be fewer than were asked for, but they belong together.
+        found = len(pairs.values)
+        assert 0 < found <= K
+        assert pairs.residuals.shape == (found,)
+        assert pairs.vectors.shape == (laplacian.matrix.shape[0], found)
+        assert all(np.isfinite(part).all() for part in (pairs.values, pairs.vectors, pairs.residuals))
+
     def test_same_rng_same_bits_whatever_the_global_state(
         self, solver: Eigensolver, laplacian: Laplacian
     ) -> None:
@@ -113,6 +193,7 @@ class EigensolverCase:
         self.check(solver.solve(laplacian, K, rng=123), laplacian)
 
     def test_leaves_the_laplacian_alone(self, solver: Eigensolver, laplacian: Laplacian) -> None:
+        assert laplacian.near_null is not None
         before = laplacian.matrix.copy(), laplacian.near_null.copy()
         solver.solve(laplacian, K)
         assert np.array_equal(laplacian.matrix.data, before[0].data)
@@ -124,15 +205,14 @@ class EigensolverCase:
 
     @pytest.mark.parametrize(("shape", "k"), [((3, 3), 9), ((3, 5), 4), ((8, 11), 88), ((27, 38), 300)])
     def test_small_images_and_large_shares_are_solved_densely(
-        self, solver: Eigensolver, make_scene: Callable[..., Scene], shape: tuple[int, int], k: int
+        self, solver: Eigensolver, shape: tuple[int, int], k: int
     ) -> None:
-        laplacian = MattingAffinity().laplacian(make_scene(*shape))
+        laplacian = MattingAffinity().laplacian(scene_with_a_disk(*shape))
         pairs = solver.solve(laplacian, k)
         values = np.linalg.eigvalsh(laplacian.matrix.toarray())
         np.testing.assert_allclose(pairs.values, values[:k], rtol=0, atol=1e-12 * values[-1])
         assert pairs.converged
 
-    @pytest.mark.usefixtures("unhooked")
     @pytest.mark.parametrize(
         ("k", "error", "message"),
         [
@@ -145,14 +225,16 @@ class EigensolverCase:
     def test_bad_k(
         self, solver: Eigensolver, laplacian: Laplacian, k: object, error: type[Exception], message: str
     ) -> None:
-        with pytest.raises(error, match=rf"\A{message}\Z"):
+        with unchecked_annotations(), pytest.raises(error, match=rf"\A{message}\Z"):
             solver.solve(laplacian, k)  # type: ignore[arg-type]
 
     def test_compares_by_value(self, solver: Eigensolver) -> None:
-        assert solver == type(solver)()
-        assert hash(solver) == hash(type(solver)())
+        copy = dataclasses.replace(solver)  # type: ignore[type-var]
+        assert solver == copy
+        assert hash(solver) == hash(copy)
 
 
 @functools.cache
-def repelling_laplacian(make_scene: Callable[..., Scene]) -> Laplacian:
-    return (MattingAffinity() + 0.05 * SemanticAffinity()).laplacian(make_scene(27, 38))
+def repelling_laplacian(strength: float) -> Laplacian:
+    """Return the Laplacian of a disk on 27 x 38 pixels whose rim repels, by ``strength``."""
+    return (MattingAffinity() + strength * SemanticAffinity()).laplacian(scene_with_a_disk(27, 38))

@@ -1,0 +1,42 @@
+"""A stand-in for `softseg.segment`, and what the command line must print when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import softseg
+from softseg.testing import random_result
+
+# What `softseg.PUBLISHED` is replaced by, so that the tests see whether it arrives.
+PUBLISHED = object()
+
+
+class FakeSegment:
+    """Stands for `softseg.segment`: remembers what it was asked and returns two layers."""
+
+    def __init__(self) -> None:
+        self.images: list[np.ndarray] = []
+        self.options: dict[str, Any] = {}
+        self.action: Callable[[], object] = lambda: None
+
+    def __call__(self, image: np.ndarray, **options: Any) -> softseg.SoftSegmentation:
+        self.images.append(image)
+        self.options = options
+        for done in range(3):
+            if options["progress"] is not None:
+                options["progress"](f"stage {done}", done, 3)
+        self.action()
+        return random_result(np.random.default_rng(5), *image.shape[:2], 2)
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the only line on standard error; standard output must be empty."""
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("softseg: ")
+    return printed.err

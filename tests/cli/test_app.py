@@ -1,0 +1,217 @@
+"""The commands: what `segment` is asked for, what is refused before any work, and the whole method."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.command import PUBLISHED, FakeSegment, one_line
+
+import softseg
+from softseg import Affinity, ColorAffinity, MattingAffinity
+from softseg.cli import main
+
+
+class TestSegment:
+    def test_passes_on_only_what_was_asked_for(self, segment: FakeSegment, photo: Path) -> None:
+        assert main(["segment", photo.name, "-q"]) == 0
+        np.testing.assert_array_equal(segment.images[0], np.asarray(Image.open(photo)) / 255)
+        assert segment.options.pop("progress") is None  # --quiet
+        assert segment.options == {"features": None, "rng": None, "settings": None}
+
+    def test_passes_on_every_option(self, segment: FakeSegment, photo: Path) -> None:
+        values = np.linspace(0, 1, 24 * 32 * 3).reshape(24, 32, 3)
+        np.save("features.npy", values)
+        counts = {"layers": 7, "eigenvectors": 30, "initial": 12, "superpixels": 200, "seed": 3}
+        arguments = [text for name, value in counts.items() for text in (f"--{name}", str(value))]
+        arguments += ["--features", "features.npy", "--published", "-o", "some/where"]
+        assert main(["segment", *arguments, photo.name]) == 0
+        assert Path("some/where/layer_1.png").exists()
+        del segment.options["progress"]
+        np.testing.assert_array_equal(segment.options.pop("features"), values)
+        assert segment.options == {
+            "n_layers": 7,
+            "n_eigenvectors": 30,
+            "n_initial": 12,
+            "n_superpixels": 200,
+            "rng": 3,
+            "settings": PUBLISHED,
+        }
+
+    def test_a_features_name(
+        self, segment: FakeSegment, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(softseg.features.__dict__, "extractor_names", lambda: ("low-level", "network"))
+        assert main(["segment", photo.name, "--features", "network"]) == 0
+        assert segment.options["features"] == "network"
+
+    @pytest.mark.parametrize(("text", "count"), [("auto", "auto"), ("3", 3)])
+    def test_number_of_layers(self, segment: FakeSegment, photo: Path, text: str, count: int | str) -> None:
+        assert main(["segment", photo.name, "--layers", text, "-q"]) == 0
+        assert segment.options["n_layers"] == count
+
+
+class TestAffinity:
+    """`--affinity`, an expression over registered names."""
+
+    @pytest.mark.parametrize(
+        ("text", "affinity"),
+        [
+            ("MattingAffinity()", MattingAffinity()),
+            ("MattingAffinity() + 0.02 * ColorAffinity()", MattingAffinity() + 0.02 * ColorAffinity()),
+            ("-1 * ColorAffinity(radius=0.3)", -1 * ColorAffinity(radius=0.3)),
+        ],
+    )
+    def test_arrives(self, segment: FakeSegment, photo: Path, text: str, affinity: Affinity) -> None:
+        assert main(["segment", photo.name, "--affinity", text, "-q"]) == 0
+        assert segment.options["affinity"] == affinity
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "expected a sum of terms"),
+            ("MattingAffinity(", "expected a sum of terms"),
+            ("ColourAffinity()", "expected one of ColorAffinity, MattingAffinity, SemanticAffinity"),
+            ("0.5", "expected a sum of affinities, got '0.5'"),
+            ("MattingAffinity(epsilon=-1.0)", "epsilon: expected a finite number above 0, got -1.0"),
+            ("MattingAffinity(sharpness=1)", "sharpness"),
+            ("__import__('os').remove('my photo.png')", "expected calls of ColorAffinity"),
+        ],
+    )
+    def test_a_bad_one_is_bad_usage(
+        self,
+        segment: FakeSegment,
+        photo: Path,
+        capsys: pytest.CaptureFixture[str],
+        text: str,
+        said: str,
+    ) -> None:
+        assert main(["segment", photo.name, "--affinity", text]) == 2
+        line = one_line(capsys)
+        assert "'--affinity'" in line
+        assert said in line
+        assert segment.options == {}
+        assert os.listdir() == [photo.name]
+
+
+class TestBadUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ([], "Missing command"),
+            (["paint"], "paint"),
+            (["segment"], "PHOTO"),
+            (["segment", "no.png"], "no.png"),
+            (["segment", "empty"], "no photos in the folder empty"),
+            (["segment", "*.jpg"], "no such file: *.jpg"),
+            (["segment", "my photo.png", "--sharpness", "3"], "--sharpness"),
+            (["segment", "my photo.png", "--layers", "0"], "--layers"),
+            (["segment", "my photo.png", "--layers", "many"], "--layers"),
+            (["segment", "my photo.png", "--seed", "-1"], "--seed"),
+            (["segment", "my photo.png", "-o", "my photo.png"], "'--output': my photo.png is a photo"),
+            (["segment", "my photo.png", "-o", "out.tiff"], "ends in .npz, .psd, .html"),
+            (["segment", "my photo.png", "bad.npy", "-o", "out.psd"], "put {name} into it"),
+            (["segment", "*.png", "-o", "out.psd"], "put {name} into it"),
+            (["segment", ".", "empty/../my photo.png"], "would both be written to my photo_layers"),
+            (["segment", "my photo.png", "--features", "no.npy"], "no such file: no.npy"),
+            (["segment", "my photo.png", "--features", "bad.npy"], "cannot read bad.npy"),
+            (["segment", "my photo.png", "--features", "unheard-of"], "low-level, network or a file"),
+            (["demo", "--layers", "3"], "--layers"),
+        ],
+    )
+    def test_exit_code_2_and_one_line(
+        self,
+        segment: FakeSegment,
+        photo: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: list[str],
+        said: str,
+    ) -> None:
+        monkeypatch.setitem(softseg.features.__dict__, "extractor_names", lambda: ("low-level", "network"))
+        Path("bad.npy").write_text("no array")
+        Path("empty").mkdir()
+        assert main(arguments) == 2
+        assert said in one_line(capsys)
+        assert segment.options == {}
+        assert sorted(os.listdir()) == ["bad.npy", "empty", "my photo.png"]
+
+
+def test_demo_takes_the_astronaut(
+    segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo"]) == 0
+    assert segment.images[0].shape == (512, 512, 3)
+    assert set(segment.options) == {"progress"}
+    assert {"layer_1.png", "contact_sheet.png", "layers.npz"} <= set(os.listdir("out"))
+    assert "out/" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr() == (f"softseg {softseg.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["demo", "-h"], ["select", "-h"]])
+def test_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "Usage: softseg" in printed.out
+    if "segment" in arguments:
+        assert "softseg segment photo.jpg -o layers --layers 7" in printed.out
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from softseg.cli import main; main(['segment', '--help'])\n"
+        "heavy = {'numpy', 'numba', 'scipy', 'skimage', 'torch', 'matplotlib', 'PIL'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    start = time.perf_counter()
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert time.perf_counter() - start < 3  # 0.4 s alone; the rest is room for a busy machine
+
+
+def test_python_dash_m(photo: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "softseg", "segment", "no.png"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith("softseg: Invalid value for 'PHOTO'")
+    assert run.stderr.count("\n") == 1
+
+
+def test_the_whole_method_from_photo_to_files(
+    photo: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing faked: two regions with a little noise."""
+    pixels = np.full((24, 32, 3), (200, 60, 40), np.uint8)
+    pixels[:, 16:] = (30, 80, 190)
+    Image.fromarray(pixels + rng.integers(0, 12, pixels.shape, dtype=np.uint8)).save(photo)
+    options = "--layers 2 --eigenvectors 10 --initial 4 --superpixels 40 --seed 1 -o out"
+    assert main(["segment", photo.name, *options.split()]) == 0
+    with np.load("out/layers.npz") as arrays:
+        alphas, colors, image = arrays["alphas"], arrays["colors"] / 255, arrays["image"] / 255
+    assert alphas.shape[:2] == (24, 32)
+    np.testing.assert_allclose(alphas.sum(axis=2), 1, atol=1e-5)
+    # The photo comes back within half a step of 8 bits and the rounding of the colors to 8 bits.
+    np.testing.assert_allclose(np.einsum("hwk, hwkc -> hwc", alphas, colors), image, atol=1 / 255)
+    # Each half belongs to one layer, and not to the same one.
+    left, right = alphas[:, :14].mean(axis=(0, 1)), alphas[:, 18:].mean(axis=(0, 1))
+    assert left.max() > 0.9
+    assert right.max() > 0.9
+    assert left.argmax() != right.argmax()
+    for number in range(1, alphas.shape[2] + 1):
+        with Image.open(f"out/layer_{number}.png") as layer:
+            np.testing.assert_allclose(
+                np.asarray(layer)[..., 3] / 255, alphas[..., number - 1], atol=0.51 / 255
+            )
+    assert "total" in capsys.readouterr().out

@@ -1,0 +1,92 @@
+"""``softseg select``: the mask that it writes, and the pixels that it refuses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.command import one_line
+
+import softseg
+from softseg.cli import main
+
+
+@pytest.fixture(scope="module")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Decompose a bright square before dark ground, and save it."""
+    pixels = np.full((40, 60, 3), (30, 60, 140), np.uint8)
+    pixels[10:30, 20:40] = (230, 190, 40)
+    noise = np.random.default_rng(3).integers(0, 12, pixels.shape, dtype=np.uint8)
+    result = softseg.segment(
+        pixels + noise, features="low-level", n_layers=2, n_eigenvectors=20, n_superpixels=150
+    )
+    path = tmp_path_factory.mktemp("select") / "photo.npz"
+    result.save(path)
+    return path
+
+
+class TestSelect:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--point", "30,20"],
+            ["--foreground", "30,20"],
+            ["--foreground", "30,20 22,12", "--foreground", "38,28", "--background", "5,5 50,35"],
+            ["--lasso", "16,6 44,6 44,34 16,34"],
+        ],
+    )
+    def test_writes_a_gray_mask(
+        self, layers: Path, photo: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+    ) -> None:
+        assert main(["select", str(layers), *arguments, "-o", "masks/square.png"]) == 0
+        with Image.open("masks/square.png") as image:
+            assert (image.format, image.mode, image.size) == ("PNG", "L", (60, 40))
+            mask = np.asarray(image)
+        assert mask[12:28, 22:38].min() > 200
+        outside = np.ones_like(mask, bool)
+        outside[7:33, 17:43] = False
+        assert mask[outside].max() < 55
+        assert os.listdir("masks") == ["square.png"]
+        share = f"{mask.mean() / 255:.1%}"
+        assert capsys.readouterr() == (f"masks/square.png, 60 x 40 pixels: {share} selected\n", "")
+
+    def test_the_default_output(self, layers: Path, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["select", str(layers), "--point", "30,20", "-q"]) == 0
+        assert sorted(os.listdir()) == ["my photo.png", "photo_mask.png"]
+        assert capsys.readouterr() == ("", "")
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ([], "exactly one of point, foreground and lasso"),
+            (["--point", "30,20", "--lasso", "1,1 5,1 5,5"], "exactly one of point, foreground and lasso"),
+            (["--point", "60,20"], "point: expected pixels of a photo 60x40, got (60, 20)"),
+            (["--point", "-1,20"], "got (-1, 20)"),
+            (["--point", "30"], "'--point': expected pixels as X,Y"),
+            (["--point", "30,20,4"], "'--point': expected pixels as X,Y"),
+            (["--point", "a,b"], "'--point': expected pixels as X,Y"),
+            (["--point", "30,20 31,20"], "'--point': expected one pixel; --foreground takes several"),
+            (["--lasso", "1,1 5,1"], "lasso: expected at least three corners"),
+            (["--point", "30,20", "-o", "mask.jpg"], "'--output': expected a name that ends in .png"),
+        ],
+    )
+    def test_bad_usage(
+        self,
+        layers: Path,
+        photo: Path,
+        capsys: pytest.CaptureFixture[str],
+        arguments: list[str],
+        said: str,
+    ) -> None:
+        assert main(["select", str(layers), *arguments]) == 2
+        assert said in one_line(capsys)
+        assert os.listdir() == ["my photo.png"]
+
+    def test_what_segment_did_not_write(self, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["select", "no.npz", "--point", "1,1"]) == 2
+        assert "no.npz" in one_line(capsys)
+        assert main(["select", photo.name, "--point", "1,1"]) == 1
+        assert "expected an archive that softseg saved" in one_line(capsys)

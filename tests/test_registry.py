@@ -1,0 +1,313 @@
+"""Things by name, and the expressions over names: what is read, and above all what is not."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
+
+import numpy as np
+import pytest
+
+from softseg import Affinity, ColorAffinity, Eigensolver, MattingAffinity, Scene
+from softseg._registry import LONGEST_EXPRESSION, Reference, Registry, parse
+from softseg.affinity import AFFINITIES
+from softseg.eigen import LOBPCG, Multigrid, ShiftInvert
+
+NOT_IMPORTED = "softseg.there_is_no_such_module:NOTHING"
+
+
+@pytest.fixture
+def numbers() -> Registry[Any]:
+    return Registry("numbers", "number", {"pi": "math:pi", "Fraction": "fractions:Fraction"})
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
+    """Return a list of entry points, to be filled, that is all that is installed."""
+    entries: list[EntryPoint] = []
+
+    def entry_points(group: str) -> EntryPoints:
+        return EntryPoints(entry for entry in entries if entry.group == group)
+
+    monkeypatch.setattr("softseg._registry.entry_points", entry_points)
+    return entries
+
+
+def refusal(text: str, numbers: Registry[Any]) -> str:
+    """Return what is said of an expression that is refused; nothing if it is read."""
+    try:
+        parse(text, [numbers])
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+class TestReference:
+    def test_loads_what_it_names(self) -> None:
+        assert Reference("fractions:Fraction").load() is Fraction
+
+    @pytest.mark.parametrize("where", ["", ":", "fractions", "fractions:", ":Fraction", "a:b:c"])
+    def test_a_text_of_another_form(self, where: str) -> None:
+        with pytest.raises(ValueError, match=rf"\Afactory: expected 'package.module:name', got '{where}'\Z"):
+            Reference(where)
+
+
+class TestRegistry:
+    def test_what_is_in_the_table_is_there(self, numbers: Registry[Any]) -> None:
+        assert "pi" in numbers
+        assert "e" not in numbers
+        assert numbers["Fraction"] is Fraction
+
+    def test_names_are_sorted_and_iterating_keeps_the_order(self, numbers: Registry[Any]) -> None:
+        numbers.register("e", 2.718)
+        assert numbers.names() == ("Fraction", "e", "pi")
+        assert list(numbers) == ["pi", "Fraction", "e"]
+
+    def test_what_is_registered_is_returned(self, numbers: Registry[Any]) -> None:
+        assert numbers.register("e", 2.718) == 2.718
+        assert numbers["e"] == 2.718
+
+    def test_decorates(self, numbers: Registry[Any]) -> None:
+        @numbers.register("zero")
+        def zero() -> int:
+            return 0
+
+        assert zero() == 0
+        assert numbers["zero"] is zero
+
+    def test_a_text_is_imported_when_it_is_first_asked_for(self, numbers: Registry[Any]) -> None:
+        numbers.register("none", NOT_IMPORTED)
+        numbers.register("text", "this:s")
+        assert {"none", "text"} <= set(numbers.names())
+        assert "this" not in sys.modules
+        with pytest.raises(ModuleNotFoundError):
+            numbers["none"]
+
+    def test_everything_is_imported_once(self, numbers: Registry[Any], installed: list[EntryPoint]) -> None:
+        installed.append(EntryPoint("random", "random:Random", "softseg.numbers"))
+        for name in ("Fraction", "random"):
+            assert numbers[name] is numbers[name]
+
+    @pytest.mark.parametrize("name", ["pi", "installed"])
+    def test_taken_names(self, numbers: Registry[Any], installed: list[EntryPoint], name: str) -> None:
+        installed.append(EntryPoint("installed", "math:e", "softseg.numbers"))
+        with pytest.raises(ValueError, match=rf"\Aname: expected one that is not taken, got '{name}'\Z"):
+            numbers.register(name, 3)
+        with pytest.raises(ValueError, match="not taken"):
+            numbers.register(name)
+
+    def test_a_text_of_another_form_registers_nothing(self, numbers: Registry[Any]) -> None:
+        with pytest.raises(ValueError, match=r"\Afactory: expected 'package.module:name', got 'no_colon'\Z"):
+            numbers.register("other", "no_colon")
+        assert "other" not in numbers
+
+    def test_unknown_names_list_the_known_ones(self, numbers: Registry[Any]) -> None:
+        with pytest.raises(ValueError, match=r"\Anumber: expected one of Fraction, pi, got 'tau'\Z"):
+            numbers["tau"]
+
+
+class TestEntryPoints:
+    def test_those_of_the_kind_are_there(self, numbers: Registry[Any], installed: list[EntryPoint]) -> None:
+        installed += [
+            EntryPoint("tau", "math:tau", "softseg.numbers"),
+            EntryPoint("e", "math:e", "softseg.numbers"),
+            EntryPoint("inf", "math:inf", "softseg.letters"),
+        ]
+        assert numbers.names() == ("Fraction", "e", "pi", "tau")
+        assert list(numbers) == ["pi", "Fraction", "e", "tau"]
+        assert "inf" not in numbers
+        assert numbers["e"] == pytest.approx(2.718, abs=1e-3)
+
+    def test_softsegs_own_names_are_not_replaced(
+        self, numbers: Registry[Any], installed: list[EntryPoint]
+    ) -> None:
+        installed.append(EntryPoint("pi", "math:e", "softseg.numbers"))
+        assert numbers.names() == ("Fraction", "pi")
+        assert numbers["pi"] == pytest.approx(3.14159, abs=1e-5)
+
+    @pytest.mark.parametrize("where", [NOT_IMPORTED, "math:there_is_no_such_number"])
+    def test_broken_ones_matter_only_to_who_asks_for_them(
+        self, numbers: Registry[Any], installed: list[EntryPoint], where: str
+    ) -> None:
+        installed.append(EntryPoint("broken", where, "softseg.numbers"))
+        assert "broken" in numbers.names()
+        with pytest.raises(ImportError, match=rf"\Anumber: cannot import 'broken' from {where}: .*\Z"):
+            numbers["broken"]
+
+    @pytest.mark.usefixtures("installed")
+    def test_reading_the_table_asks_for_no_package(self, numbers: Registry[Any]) -> None:
+        assert numbers["pi"] == pytest.approx(3.14159, abs=1e-5)
+
+
+class TestExpressions:
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("Fraction(1, 3)", Fraction(1, 3)),
+            ("Fraction(numerator=1, denominator=3)", Fraction(1, 3)),
+            ("Fraction('1/3')", Fraction(1, 3)),
+            ("Fraction(1, 2) + Fraction(1, 3) + 1", Fraction(11, 6)),
+            ("2 * Fraction(1, 3)", Fraction(2, 3)),
+            ("Fraction(1, 3) * 2", Fraction(2, 3)),
+            ("2 * (Fraction(1, 3) + Fraction(1, 6))", Fraction(1)),
+            ("-Fraction(1, 3)", Fraction(-1, 3)),
+            ("-2 * Fraction(-1, 3)", Fraction(2, 3)),
+            ("Fraction(Fraction(1, 2), Fraction(1, 3) * 2)", Fraction(3, 4)),
+            ("  Fraction(1,\n3)\n", Fraction(1, 3)),
+            ("1e-7", 1e-7),
+            ("-inf", -np.inf),
+            ("None", None),
+            ("True", True),
+            ("(1, 'a', (2.5,))", (1, "a", (2.5,))),
+            ("[1, 2]", (1, 2)),
+        ],
+    )
+    def test_what_is_read(self, numbers: Registry[Any], text: str, value: object) -> None:
+        read = parse(text, [numbers])
+        assert read == value
+        assert type(read) is type(value)
+
+    def test_not_a_number(self, numbers: Registry[Any]) -> None:
+        assert np.isnan(parse("nan", [numbers]))
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "expected a sum of terms such as Fraction"),
+            ("Fraction(", "expected a sum of terms such as Fraction"),
+            ("x = 1", "expected a sum of terms such as Fraction"),
+            ("1\n2", r"got '1\n2'"),
+            ("\0", "expected a sum of terms such as Fraction"),
+            ("tau(1)", "expected one of Fraction, pi, got tau"),
+            ("tau", "expected calls of Fraction, pi with plain values, their sums and multiples, got tau"),
+            ("Fraction(1).numerator", "got Fraction(1).numerator"),
+            ("Fraction.from_float(0.5)", "got Fraction.from_float(0.5)"),
+            ("Fraction(1).__class__.__mro__", "got Fraction(1).__class__.__mro__"),
+            ("[x for x in (1, 2)]", "got [x for x in (1, 2)]"),
+            ("{1: 2}", "got {1: 2}"),
+            ("(1, 2)[0]", "got (1, 2)[0]"),
+            ("(lambda: 1)()", "got (lambda: 1)()"),
+            ("1 if 2 else 3", "got 1 if 2 else 3"),
+            ("f'{Fraction(1)}'", "got f'{Fraction(1)}'"),
+            ("Fraction(1) - Fraction(2)", "got Fraction(1) - Fraction(2)"),
+            ("10 ** 10", "got 10 ** 10"),
+            ("b'1'", "got b'1'"),
+            ("1j", "got 1j"),
+            ("...", "got ..."),
+            ("(y := 1)", "got (y := 1)"),
+            ("Fraction(*(1, 2))", "got *(1, 2)"),
+            ("Fraction(**{'numerator': 1})", "expected named parameters, got Fraction(**{'numerator': 1})"),
+            ("'a' + 'b'", "expected terms that add and scale, got 'a' + 'b'"),
+            ("'a' * 3", "expected terms that add and scale, got 'a' * 3"),
+            ("(1,) * 3", "expected terms that add and scale, got (1,) * 3"),
+            ("-'a'", "expected terms that add and scale, got -'a'"),
+            ("None + 1", "expected terms that add and scale, got None + 1"),
+            ("Fraction(1, 0)", "Fraction(1, 0): Fraction(1, 0)"),
+            ("Fraction('a\\nb')", "Invalid literal for Fraction"),
+            ("1e308 * Fraction(1) * 10 + 1" + 400 * "0", "int too large"),
+        ],
+    )
+    def test_what_is_refused(self, numbers: Registry[Any], text: str, said: str) -> None:
+        with pytest.raises(ValueError, match=r"\Anumber: [^\n]*\Z") as caught:
+            parse(text, [numbers])
+        assert said in str(caught.value)
+
+    @pytest.mark.parametrize("text", ["Fraction(a=1)", "Fraction(1, 2, 3, 4)", "Fraction([1])", "pi(1)"])
+    def test_parameters_that_a_name_does_not_take(self, numbers: Registry[Any], text: str) -> None:
+        with pytest.raises(TypeError, match=r"\Anumber: (Fraction|pi)\([^\n]*\): [^\n]+\Z"):
+            parse(text, [numbers])
+
+    @pytest.mark.parametrize("depth", [20, 150, 900, 4000, 100_000])
+    @pytest.mark.parametrize(
+        ("before", "after"), [("(", ")"), ("-", ""), ("1 + ", ""), ("Fraction(", ")"), ("[", "]")]
+    )
+    def test_nesting_is_refused_in_one_line_or_read(
+        self, numbers: Registry[Any], depth: int, before: str, after: str
+    ) -> None:
+        said = refusal(depth * before + "1" + depth * after, numbers)
+        assert depth > 20 or said == ""
+        assert depth < 4000 or said
+        assert re.fullmatch(r"|number: expected a sum of terms such as .{0,150}", said)
+
+    def test_long_texts_are_not_even_parsed(
+        self, numbers: Registry[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ast.parse", None)
+        with pytest.raises(ValueError, match=r"\Anumber: expected a sum of terms .{0,150}\.\.\.\Z"):
+            parse("1" + " " * LONGEST_EXPRESSION, [numbers])
+
+    def test_nothing_is_called_that_is_not_registered(
+        self, numbers: Registry[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        called = []
+        monkeypatch.setattr("os.system", lambda command: called.append(command))
+        for text in ("__import__('os').system('ls')", "eval('1')", "os.system('ls')", "print(1)"):
+            with pytest.raises(ValueError, match=r"\Anumber: "):
+                parse(text, [numbers])
+        assert called == []
+
+    def test_an_error_of_a_kind_of_its_own_is_a_plain_one(self, numbers: Registry[Any]) -> None:
+        # An error of unusual arguments cannot be made again of a message alone.
+        numbers.register("decode", lambda: b"\xff".decode())
+        with pytest.raises(ValueError, match=r"\Anumber: decode\(\): 'utf-8' codec") as caught:
+            parse("decode()", [numbers])
+        assert type(caught.value) is ValueError
+
+    def test_names_of_several_registries(self, numbers: Registry[Any]) -> None:
+        letters = Registry[Any]("letters", "letter", {"upper": "string:capwords"})
+        assert parse("upper('a')", [numbers, letters]) == "A"
+        with pytest.raises(ValueError, match=r"\Anumber: expected one of Fraction, pi, upper, got lower\Z"):
+            parse("lower('A')", [numbers, letters])
+
+
+class TestAffinities:
+    @pytest.mark.parametrize(
+        "affinity",
+        [
+            MattingAffinity(epsilon=1e-3),
+            MattingAffinity() + 0.01 * ColorAffinity(radius=0.3),
+            -2 * (ColorAffinity() + MattingAffinity()),
+        ],
+    )
+    def test_what_they_print_is_read(self, affinity: Affinity) -> None:
+        assert Affinity.parse(repr(affinity)) == affinity
+
+    @pytest.mark.parametrize("text", ["3", "None", "'MattingAffinity()'", "(MattingAffinity(),)"])
+    def test_what_is_no_affinity(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"\Aaffinity: expected a sum of affinities, got [^\n]*\Z"):
+            Affinity.parse(text)
+
+    @pytest.mark.parametrize(
+        "text", ["MattingAffinity() + 1", "MattingAffinity() * ColorAffinity()", "-MattingAffinity()"]
+    )
+    def test_what_affinities_cannot_do(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"\Aaffinity: expected terms that add and scale, got [^\n]*\Z"):
+            Affinity.parse(text)
+
+    def test_one_that_a_script_defines(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        @dataclass(frozen=True)
+        class Nothing(Affinity):
+            order: int = 0
+
+            def matrix(self, scene: Scene) -> Any:
+                raise NotImplementedError
+
+        monkeypatch.setattr(AFFINITIES, "_known", dict(AFFINITIES._known))
+        AFFINITIES.register("Nothing", Nothing)
+        assert Affinity.parse("MattingAffinity() + 0.5 * Nothing(3)") == MattingAffinity() + 0.5 * Nothing(3)
+
+
+class TestEigensolvers:
+    def test_with_a_preconditioner_as_a_parameter(self) -> None:
+        text = "LOBPCG(tol=1e-4, preconditioner=Multigrid())"
+        assert Eigensolver.parse(text) == LOBPCG(tol=1e-4, preconditioner=Multigrid())
+        assert Eigensolver.parse("ShiftInvert()") == ShiftInvert()
+
+    @pytest.mark.parametrize("text", ["Multigrid()", "3"])
+    def test_what_is_none(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"\Aeigensolver: expected an eigensolver, got [^\n]*\Z"):
+            Eigensolver.parse(text)
