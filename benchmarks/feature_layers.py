@@ -22,7 +22,7 @@ from sklearn.datasets import load_sample_images
 
 from softseg import segment
 from softseg.images import as_image, eight_bits, shrink
-from softseg.layers.sheet import PALETTE
+from softseg.layers.arrangement import PALETTE
 from softseg.sparsify import group, project_to_simplex, relaxed
 
 PIXELS = 320 * 240

@@ -21,7 +21,7 @@ from sklearn.datasets import load_sample_image
 
 from softseg import segment
 from softseg.images import eight_bits, shrink
-from softseg.layers.sheet import PALETTE
+from softseg.layers.arrangement import PALETTE
 from softseg.sparsify import group, merged_layers, project_to_simplex, relaxed
 
 HALVES = {"tuning": range(3), "held out": range(3, 6)}  # seeds

@@ -21,7 +21,7 @@ from softseg import cli
 from softseg._registry import Registry
 from softseg.affinity import AFFINITIES
 from softseg.eigen import EIGENSOLVERS, PRECONDITIONERS
-from softseg.features import EXTRACTORS
+from softseg.features.registry import EXTRACTORS
 from softseg.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]

@@ -15,8 +15,8 @@ from softseg.features import (
     LiteFeatures,
     LowLevelFeatures,
     extract,
-    get,
-    names,
+    extractor_names,
+    get_extractor,
     register,
     registry,
 )
@@ -32,27 +32,27 @@ class Shifted(FeatureExtractor):
 
 @pytest.fixture
 def spare_registry(monkeypatch):
-    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
+    monkeypatch.setattr(registry.EXTRACTORS, "_known", dict(registry.EXTRACTORS._known))
 
 
 def test_low_level_and_the_default_network_are_registered():
-    assert {"default", "low-level"} <= set(names())
-    assert get("low-level") == LowLevelFeatures()
-    assert get("default") == get("lite") == LiteFeatures()
+    assert {"default", "low-level"} <= set(extractor_names())
+    assert get_extractor("low-level") == LowLevelFeatures()
+    assert get_extractor("default") == get_extractor("lite") == LiteFeatures()
 
 
 def test_the_network_of_earlier_versions_names_its_successor():
     with pytest.raises(
         ValueError, match="'compact' is no longer part of softseg; 'default' is its successor"
     ):
-        get("compact")
+        get_extractor("compact")
 
 
 @pytest.mark.usefixtures("spare_registry")
 def test_a_new_extractor_is_one_line():
     register("shifted", lambda: Shifted(2.0))
-    assert "shifted" in names()
-    assert get("shifted") == Shifted(2.0)
+    assert "shifted" in extractor_names()
+    assert get_extractor("shifted") == Shifted(2.0)
     image = np.full((4, 5, 3), 128, np.uint8)
     np.testing.assert_allclose(extract(image, "shifted"), np.full((4, 5, 2), 2 + 128 / 255), rtol=1e-6)
 
@@ -60,14 +60,14 @@ def test_a_new_extractor_is_one_line():
 @pytest.mark.usefixtures("spare_registry")
 def test_a_path_is_imported_only_when_asked_for():
     register("broken", "softseg.features.there_is_no_such_module:Nothing")
-    assert "broken" in names()
+    assert "broken" in extractor_names()
     with pytest.raises(ModuleNotFoundError):
-        get("broken")
+        get_extractor("broken")
 
 
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"^features: expected one of .*low-level.*, got 'lowlevel'$"):
-        get("lowlevel")
+        get_extractor("lowlevel")
     with pytest.raises(ValueError, match="got 'nope'"):
         extract(np.zeros((3, 3, 3)), "nope")
 
@@ -78,7 +78,7 @@ def test_bad_registrations():
         register("low-level", LowLevelFeatures)
     with pytest.raises(ValueError, match=r"^factory: expected 'package.module:name', got 'no_colon'$"):
         register("other", "no_colon")
-    assert "other" not in names()
+    assert "other" not in extractor_names()
 
 
 def test_extract_takes_bytes_and_floats_alike(rng):
@@ -110,3 +110,8 @@ def test_importing_the_package_is_light():
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert "preprocess" in dir(softseg.features)
+
+
+def test_scripts_may_use_the_old_names():
+    assert softseg.features.get is get_extractor
+    assert softseg.features.names is extractor_names

@@ -8,11 +8,10 @@ from .lite import LiteFeatures
 from .low_level import LowLevelFeatures
 from .module import ModuleFeatures
 from .preprocessing import preprocess
-from .registry import EXTRACTORS, extract, extractor_names, get, get_extractor, names, register
+from .registry import extract, extractor_names, get, get_extractor, names, register
 from .sss import SSSFeatures
 
 __all__ = [
-    "EXTRACTORS",
     "CachedFeatures",
     "DINOv2Features",
     "DeepLabV3Features",
