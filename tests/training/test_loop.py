@@ -236,7 +236,7 @@ def test_gradients_of_several_passes_are_averaged(photos):
     for k in range(2):
         single = Trainer(config, photos, network=alone)
         single.network.train()
-        single._pass(np.random.default_rng([config.seed, 0, k])).backward()
+        single._run_pass(np.random.default_rng([config.seed, 0, k])).backward()
         gradients.append(alone.layers[0].weight.grad.clone())
         alone.zero_grad()
     before = trainer.network.layers[0].weight.detach().clone()
