@@ -167,8 +167,3 @@ def _make_ramps(length: int) -> Float32[np.ndarray, " length"]:
     """Return weights that rise linearly from both ends of a span and reach 1 OVERLAP pixels inside it."""
     from_the_ends = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1
     return np.minimum(from_the_ends / OVERLAP, 1).astype(np.float32)
-
-
-# The former names of two functions, which softseg.features.lite uses.
-checked_device = find_device
-described = describe_within_memory

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 import os
 from dataclasses import dataclass
@@ -13,8 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from softseg.features._inference import as_batch, as_features, checked_device, described
-from softseg.features._weights import load_weights
+from softseg.features._inference import (
+    as_batch,
+    as_features,
+    describe_within_memory,
+    find_device,
+    freeze,
+)
+from softseg.features._weights import hash_file, load_network
 from softseg.features.base import FeatureExtractor
 
 if TYPE_CHECKING:
@@ -90,8 +95,8 @@ class LiteFeatures(FeatureExtractor):
         from torch.nn.functional import interpolate
 
         path = self._path()
-        device = checked_device(self.device)
-        network = _network(os.fspath(path), path.stat().st_mtime_ns if path.exists() else 0, self.device)
+        device = find_device(self.device)
+        network = _load_network(os.fspath(path), path.stat().st_mtime_ns if path.exists() else 0, self.device)
 
         def describe(part: Float64[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w C"]:
             height, width = part.shape[:2]
@@ -103,12 +108,11 @@ class LiteFeatures(FeatureExtractor):
                 maps = (straight + mirrored.flip(2))[None] / 2
                 return as_features(interpolate(maps, (height, width), mode="bilinear"))
 
-        return described(describe, image)
+        return describe_within_memory(describe, image)
 
     def fingerprint(self) -> str:
         """Name the weights by their content."""
-        with open(self._path(), "rb") as file:
-            return f"{self!r} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return f"{self!r} {hash_file(self._path())}"
 
     def _path(self) -> Path:
         return BUNDLED if self.checkpoint is None else Path(self.checkpoint)
@@ -130,16 +134,9 @@ def working_size(height: int, width: int, multiple: int) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=2)
-def _network(checkpoint: str, changed: int, device: str) -> LiteNetwork:
+def _load_network(checkpoint: str, changed: int, device: str) -> LiteNetwork:
     """Load a network, or return the one loaded before; ``changed`` tells the file from an earlier one."""
     from softseg.features._lite_network import LiteNetwork
 
-    weights = {name: tensor.float() for name, tensor in load_weights(checkpoint, NETWORK).items()}
-    network = LiteNetwork()
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(
-            f"checkpoint: its weights are not those of the network it names: {checkpoint}"
-        ) from error
-    return network.to(checked_device(device)).eval().requires_grad_(False)
+    place = find_device(device)
+    return freeze(load_network(checkpoint, NETWORK, lambda _: LiteNetwork()), place)

@@ -166,10 +166,7 @@ def _clip(colors: Any) -> Any:
 
 def _check_image(name: str, image: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W 3"]:
     """Return an image of this shape; errors call it by the name of the argument that it came from."""
-    try:
-        checked = as_image(image)
-    except (TypeError, ValueError, FileNotFoundError) as error:
-        raise type(error)(str(error).replace("image:", f"{name}:", 1)) from None
+    checked = as_image(image, name)
     if checked.shape[:2] != shape:
         expected, got = ("x".join(map(str, size)) for size in (shape, checked.shape[:2]))
         raise ValueError(f"{name}: expected the photo's size {expected}, got {got}")
