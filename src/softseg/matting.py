@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int
 from PIL import Image
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from softseg._checks import check_instance
 from softseg.affinity import Affinity
 from softseg.affinity.default import AFFINITY
-from softseg.grid.laplacian import LOCAL_RADIUS
+from softseg.grid.direct import factorize_symmetric, has_only_positive_pivots
+from softseg.grid.links import are_near
 from softseg.grid.solver import solve_on_grid
 from softseg.images import as_image
 from softseg.scene import Scene
@@ -138,7 +138,7 @@ def _drop_far_repulsion(
     """
     repelling = np.flatnonzero(rows.data < 0)
     a, b = np.repeat(pixels, np.diff(rows.indptr))[repelling], rows.indices[repelling]
-    far = np.maximum(abs(a // width - b // width), abs(a % width - b % width)) > LOCAL_RADIUS
+    far = ~are_near(a, b, width)
     data = rows.data.copy()
     data[repelling[far]] = 0
     return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
@@ -146,18 +146,11 @@ def _drop_far_repulsion(
 
 def _solve_directly(system: sparse.csr_array, right: Float64[np.ndarray, " U"]) -> Float64[np.ndarray, " U"]:
     """Solve by a sparse factorization; raise a LinAlgError unless the matrix is positive definite."""
-    # In symmetric mode the pivots stay on the diagonal, so that there are as many negative ones as there are
-    # negative eigenvalues.
     try:
-        factors = splu(
-            system.tocsc(),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
+        factors = factorize_symmetric(system)
     except RuntimeError:
         raise np.linalg.LinAlgError("singular") from None
-    if not (factors.U.diagonal() > 0).all():
+    if not has_only_positive_pivots(factors):
         raise np.linalg.LinAlgError("not positive definite")
     return factors.solve(right)
 

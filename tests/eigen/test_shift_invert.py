@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.sparse import linalg as sparse_linalg
 
 from softseg import Laplacian
-from softseg.eigen import ShiftInvert
+from softseg.eigen import ShiftInvert, shift_invert
 from softseg.testing import EigensolverCase
 
 
@@ -31,3 +32,27 @@ def test_finds_eigenvalues_far_below_zero(rng: np.random.Generator) -> None:
     pairs = ShiftInvert().solve(laplacian, k=5)
     np.testing.assert_allclose(pairs.values, np.linalg.eigvalsh(laplacian.matrix.toarray())[:5], rtol=1e-9)
     assert pairs.values[0] < -5
+
+
+@pytest.mark.parametrize("found", [0, 3])
+def test_says_how_many_it_found_where_arpack_gives_up(
+    monkeypatch: pytest.MonkeyPatch, laplacian_of_a_path: Laplacian, found: int
+) -> None:
+    n = laplacian_of_a_path.matrix.shape[0]
+
+    def give_up(*_: object, **__: object) -> None:
+        raise sparse_linalg.ArpackNoConvergence("no", np.arange(found, dtype=float), np.eye(n)[:, :found])
+
+    monkeypatch.setattr(shift_invert.sparse_linalg, "eigsh", give_up)
+    with pytest.warns(UserWarning, match=rf"did not converge: it found {found} of 5 eigenpairs;"):
+        pairs = ShiftInvert().solve(laplacian_of_a_path, k=5)
+    assert not pairs.converged
+    assert pairs.values.shape == pairs.residuals.shape == (found,)
+    assert pairs.vectors.shape == (n, found)
+
+
+@pytest.fixture
+def laplacian_of_a_path() -> Laplacian:
+    n = 1100
+    matrix = sparse.diags_array([[-1.0] * (n - 1), [2.0] * n, [-1.0] * (n - 1)], offsets=[-1, 0, 1])
+    return Laplacian(matrix, shape=(22, 50))

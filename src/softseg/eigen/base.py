@@ -139,7 +139,7 @@ class Eigensolver(abc.ABC):
             return _solve_densely(laplacian, k)
         pairs = self._solve(laplacian, k, generator(rng))
         if not pairs.converged:
-            warnings.warn(self._advise(pairs), stacklevel=2)
+            warnings.warn(self._advise(pairs, k), stacklevel=2)
         return pairs
 
     @abc.abstractmethod
@@ -149,11 +149,15 @@ class Eigensolver(abc.ABC):
         A solver that gives up returns what it has found, with ``converged=False``.
         """
 
-    def _advise(self, pairs: Eigenpairs) -> str:
-        worst = int(np.argmax(pairs.residuals))
+    def _advise(self, pairs: Eigenpairs, k: int) -> str:
+        if len(pairs.values) < k:
+            state = f"it found {len(pairs.values)} of {k} eigenpairs"
+        else:
+            worst = int(np.argmax(pairs.residuals))
+            state = f"eigenpair {worst + 1} of {k} has a residual of {pairs.residuals[worst]:.2g}"
         return (
-            f"{type(self).__name__} did not converge: eigenpair {worst + 1} of {len(pairs.values)} has a "
-            f"residual of {pairs.residuals[worst]:.2g}; raise max_iterations or tol, or use ShiftInvert()"
+            f"{type(self).__name__} did not converge: {state}; "
+            "raise max_iterations or tol, or use another eigensolver"
         )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import sparse
 
-from softseg.grid.links import LOCAL_RADIUS as LOCAL_RADIUS
 from softseg.grid.links import Links
 
 # How far the entries of a matrix may differ from those of its transpose, as a share of the largest entry:

@@ -61,8 +61,8 @@ def solve_on_grid(
     >>> from scipy import sparse
     >>> from softseg.grid import solve_on_grid
     >>> matrix = sparse.diags_array([[-1.0] * 5, [3.0] * 6, [-1.0] * 5], offsets=[-1, 0, 1]).tocsr()
-    >>> solve_on_grid(matrix, matrix @ np.arange(6.0), shape=(1, 6)).round(6)
-    array([0., 1., 2., 3., 4., 5.])
+    >>> solve_on_grid(matrix, matrix @ np.arange(1.0, 7.0), shape=(1, 6)).round(6)
+    array([1., 2., 3., 4., 5., 6.])
     """
     inverse = factorize(_select_local_part(matrix, shape[1]), 0.0, shape, LOCAL_RADIUS)
 

@@ -152,9 +152,9 @@ def factorize(
     >>> from scipy import sparse
     >>> from softseg.grid.dissection import factorize
     >>> matrix = sparse.diags_array([[-1.0] * 5, [2.0] * 6, [-1.0] * 5], offsets=[-1, 0, 1]).tocsr()
-    >>> right = (matrix + 0.5 * sparse.eye_array(6)) @ np.arange(6.0)
+    >>> right = (matrix + 0.5 * sparse.eye_array(6)) @ np.arange(1.0, 7.0)
     >>> factorize(matrix, shift=0.5, shape=(1, 6), reach=1).solve(right[:, None])[:, 0].round(4)
-    array([0., 1., 2., 3., 4., 5.], dtype=float32)
+    array([1., 2., 3., 4., 5., 6.], dtype=float32)
     """
     fronts = Fronts.of_grid(shape, reach, kept)
     offsets = np.zeros((len(fronts) + 1, 2), np.int64)
