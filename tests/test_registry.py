@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from softseg import Affinity, ColorAffinity, Eigensolver, MattingAffinity, Scene
-from softseg._registry import LONGEST_EXPRESSION, Reference, Registry, parse
+from softseg._registry import LONGEST_EXPRESSION, Reference, Registry, parse, subclass_of
 from softseg.affinity import AFFINITIES
 from softseg.eigen import LOBPCG, Multigrid, ShiftInvert
 
@@ -98,7 +98,7 @@ class TestRegistry:
         with pytest.raises(ValueError, match=rf"\Aname: expected one that is not taken, got '{name}'\Z"):
             numbers.register(name, 3)
         with pytest.raises(ValueError, match="not taken"):
-            numbers.register(name)
+            numbers.register(name)(3)
 
     def test_a_text_of_another_form_registers_nothing(self, numbers: Registry[Any]) -> None:
         with pytest.raises(ValueError, match=r"\Afactory: expected 'package.module:name', got 'no_colon'\Z"):
@@ -311,3 +311,51 @@ class TestEigensolvers:
     def test_what_is_none(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"\Aeigensolver: expected an eigensolver, got [^\n]*\Z"):
             Eigensolver.parse(text)
+
+
+def test_the_same_thing_may_be_registered_again() -> None:
+    # A notebook's cell that ran twice makes the class anew.
+    registry: Registry[object] = Registry("things", "thing", {})
+    first, again = (type("Squared", (), {"__module__": "__main__"}) for _ in range(2))
+    registry.register("Squared", first)
+    registry.register("Squared", again)
+    assert registry["Squared"] is again
+    with pytest.raises(ValueError, match="expected one that is not taken, got 'Squared'"):
+        registry.register("Squared", object())
+
+
+def test_what_is_of_another_kind_is_refused_when_it_is_asked_for() -> None:
+    classes: Registry[type] = Registry("errors", "error", {}, subclass_of("builtins:ValueError"))
+    classes.register("good", UnicodeError)
+    classes.register("bad", KeyError)
+    classes.register("instance", 3)  # type: ignore[arg-type]
+    assert classes["good"] is UnicodeError
+    for name in ("bad", "instance"):
+        with pytest.raises(TypeError, match=rf"\Aerror: expected a class of ValueError as '{name}', got "):
+            classes[name]
+
+
+def test_a_package_that_raises_anything_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_up(entry: EntryPoint) -> None:
+        raise RuntimeError("no such device")
+
+    broken = EntryPoint("broken", "package:thing", "softseg.things")
+    monkeypatch.setattr("softseg._registry.entry_points", lambda group: [broken])
+    monkeypatch.setattr(EntryPoint, "load", give_up)
+    registry: Registry[object] = Registry("things", "thing", {})
+    with pytest.raises(
+        ImportError, match=r"\Athing: cannot import 'broken' from package:thing: no such device\Z"
+    ):
+        registry["broken"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("MattingAffinity", "; write MattingAffinity()"),
+        ("MattingAffinity() - ColorAffinity()", "; write a + -1 * b"),
+    ],
+)
+def test_common_slips_get_a_hint(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(hint)):
+        Affinity.parse(text)

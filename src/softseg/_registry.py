@@ -27,6 +27,16 @@ LONGEST_EXPRESSION = 10_000
 SHOWN = 80
 
 
+def subclass_of(where: str) -> Callable[[Any], str | None]:
+    """Return a check for a registry of classes, which must extend the one at ``"package.module:name"``."""
+
+    def check(thing: Any) -> str | None:
+        base = Reference(where).load()
+        return None if isinstance(thing, type) and issubclass(thing, base) else f"a class of {base.__name__}"
+
+    return check
+
+
 class Reference:
     """Where something is: a module, and a name in it.
 
@@ -71,6 +81,9 @@ class Registry(Generic[Thing]):
         What error messages call a name: ``"affinity"``.
     table : mapping of str to str
         What softseg brings: names, and where the things are, as ``"package.module:attribute"``.
+    check : callable, optional
+        Is given a thing that was registered, when it is first asked for. It returns what was expected in its
+        place, for the error message, or None if the thing is right.
 
     Examples
     --------
@@ -82,9 +95,16 @@ class Registry(Generic[Thing]):
     (('e', 'pi'), 3.141592653589793)
     """
 
-    def __init__(self, kind: str, argument: str, table: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        argument: str,
+        table: Mapping[str, str],
+        check: Callable[[Any], str | None] = lambda _: None,
+    ) -> None:
         self.kind = kind
         self.argument = argument
+        self._check = check
         self._known: dict[str, Any] = {name: Reference(where) for name, where in table.items()}
 
     @overload
@@ -112,10 +132,10 @@ class Registry(Generic[Thing]):
         ValueError
             If the name is taken, or a string is not of the form above.
         """
-        if name in self:
-            raise ValueError(f"name: expected one that is not taken, got {name!r}")
         if thing is None:
             return lambda decorated: self.register(name, decorated)
+        if name in self and not self._is_anew(name, thing):
+            raise ValueError(f"name: expected one that is not taken, got {name!r}")
         self._known[name] = Reference(thing) if isinstance(thing, str) else thing
         return thing
 
@@ -145,16 +165,32 @@ class Registry(Generic[Thing]):
             self._known[name] = self._load_installed(name)
         if isinstance(self._known[name], Reference):
             self._known[name] = self._known[name].load()
+        expected = self._check(self._known[name])
+        if expected is not None:
+            raise TypeError(f"{self.argument}: expected {expected} as {name!r}, got {self._known[name]!r}")
         return self._known[name]
 
     def _load_installed(self, name: str) -> Any:
         entry = self._installed[name]
         try:
             return entry.load()
-        except (ImportError, AttributeError) as error:  # of a package that softseg does not know
+        except Exception as error:  # whatever a package raises that softseg does not know
             raise ImportError(
                 f"{self.argument}: cannot import {name!r} from {entry.value}: {error}"
             ) from error
+
+    def _is_anew(self, name: str, thing: Any) -> bool:
+        """Say whether what has this name may be replaced, because it is the same thing, made anew.
+
+        A notebook's cell that runs twice makes a class anew. A package may have an entry point, and register
+        its class as well when it is imported.
+        """
+        where = _find_place(thing)
+        if where is None:
+            return False
+        if name in self._known:
+            return where.startswith("__main__:") and where == _find_place(self._known[name])
+        return where == self._installed[name].value
 
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:
@@ -232,7 +268,7 @@ class _Evaluation:
             case _:
                 raise ValueError(
                     f"{self.argument}: expected calls of {self._list_names()} with plain values, their sums "
-                    f"and multiples, got {_show(node)}"
+                    f"and multiples, got {_show(node)}{self._hint(node)}"
                 )
 
     def _call(self, name: str, node: ast.Call) -> Any:
@@ -261,8 +297,24 @@ class _Evaluation:
                 raise ValueError(f"{self.argument}: {_show(node)}: {error}") from None
         raise ValueError(f"{self.argument}: expected terms that add and scale, got {_show(node)}")
 
+    def _hint(self, node: ast.expr) -> str:
+        match node:
+            case ast.Name(id=name) if any(name in registry for registry in self.registries):
+                return f"; write {name}()"
+            case ast.BinOp(op=ast.Sub()):
+                return "; write a + -1 * b for a - b"
+            case _:
+                return ""
+
     def _list_names(self) -> str:
         return ", ".join(name for registry in self.registries for name in registry.names())
+
+
+def _find_place(thing: Any) -> str | None:
+    """Return where a class or function is, as ``"package.module:attribute"``; None for anything else."""
+    if not hasattr(thing, "__qualname__"):
+        return None
+    return f"{thing.__module__}:{thing.__qualname__}"
 
 
 def _give_example(registry: Registry[Any]) -> str:

@@ -105,8 +105,8 @@ def segment(
       [...]  ...%  #...
       [...]  ...%  #...>
     """
-    settings = _chosen(settings, eigensolver, working_pixels)
-    affinity = _affinity(affinity)
+    settings = _choose_settings(settings, eigensolver, working_pixels)
+    affinity = _choose_affinity(affinity)
     check_count("n_eigenvectors", n_eigenvectors)
     check_count("n_initial", n_initial)
     check_layers(n_layers)
@@ -145,7 +145,7 @@ def segment(
     )
 
 
-def _chosen(settings: Settings | None, eigensolver: Any, working_pixels: Any) -> Settings:
+def _choose_settings(settings: Settings | None, eigensolver: Any, working_pixels: Any) -> Settings:
     """Return the settings with what was asked for besides them."""
     settings = DEFAULT if settings is None else check_instance("settings", settings, Settings)
     if isinstance(eigensolver, str):
@@ -157,7 +157,7 @@ def _chosen(settings: Settings | None, eigensolver: Any, working_pixels: Any) ->
     return settings
 
 
-def _affinity(affinity: Affinity | str | None) -> Affinity:
+def _choose_affinity(affinity: Affinity | str | None) -> Affinity:
     if affinity is None:
         return AFFINITY
     if isinstance(affinity, str):
@@ -203,7 +203,7 @@ def spectral_matting(
     image: Any,
     n_eigenvectors: int = 50,
     n_layers: int = 20,
-    eigensolver: Eigensolver | None = None,
+    eigensolver: Eigensolver | str | None = None,
     rng: RNG = None,
 ) -> SoftSegmentation:
     """Decompose a photo by Spectral Matting, the baseline that the paper compares with.
@@ -219,8 +219,8 @@ def spectral_matting(
         Eigenvectors.
     n_layers : int
         Initial clusters; fewer layers survive.
-    eigensolver : Eigensolver, optional
-        Default `LOBPCG`.
+    eigensolver : Eigensolver or str, optional
+        Default `LOBPCG`. A text is read by `Eigensolver.parse`.
     rng : None, int or numpy.random.Generator
         None means a fixed seed.
 
@@ -250,11 +250,7 @@ def spectral_matting(
     """
     check_count("n_eigenvectors", n_eigenvectors)
     check_count("n_layers", n_layers)
-    eigensolver = (
-        DEFAULT.eigensolver
-        if eigensolver is None
-        else check_instance("eigensolver", eigensolver, Eigensolver)
-    )
+    solver = _choose_settings(None, eigensolver, "default").eigensolver
     generator(rng)
     scene = Scene(image)
     stages = Stages(("Laplacian", "eigenvectors", "constrained"))
@@ -263,7 +259,7 @@ def spectral_matting(
         laplacian = affinity.laplacian(scene)
     with stages.stage("eigenvectors"):
         n_pixels = scene.shape[0] * scene.shape[1]
-        pairs = _with_absolute_values(eigensolver.solve(laplacian, min(n_eigenvectors, n_pixels - 1), rng))
+        pairs = _with_absolute_values(solver.solve(laplacian, min(n_eigenvectors, n_pixels - 1), rng))
     with stages.stage("constrained"):
         labels = initial_clusters(_scaled_vectors(pairs, n_layers, scene.shape), n_layers, rng)
         initial = constrained(pairs, labels, SPECTRAL_MATTING_ITERATIONS, rng=rng)

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from softseg import segment
 from softseg.sparsify import group, merged_layers, project_to_simplex
-from softseg.sparsify.layer_count import MOST_AUTOMATIC_LAYERS, check_layers
+from softseg.sparsify.layer_count import MOST_AUTOMATIC_LAYERS, SMALL_AREA, check_layers
 
 HEIGHT, WIDTH = 40, 96
 CORNERS = np.array([[0, 0, 0], [1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1.0]])
@@ -44,25 +44,30 @@ def test_far_parts_of_one_look_are_one_layer() -> None:
     )
 
 
-def test_ward_by_hand() -> None:
-    # Areas 4, 4, 2 at 0, 0.2 and 1: merging the first two costs 4 * 4 / 8 * 0.2^2 = 0.08 of a variance of
-    # 4 * 0.28^2 + 4 * 0.08^2 + 2 * 0.72^2 = 1.376, which is 5.8 %; 0.25 / (3 - 1) = 12.5 % are allowed.
-    alphas = stripes([4, 4, 2])
-    features = alphas @ np.array([[0.0], [0.2], [1.0]])
-    np.testing.assert_array_equal(merged_layers(alphas, features), [0, 0, 1])
-    # At 0.3 it is 0.18 of 1.296, 14 %.
-    features = alphas @ np.array([[0.0], [0.3], [1.0]])
-    np.testing.assert_array_equal(merged_layers(alphas, features), [0, 1, 2])
+def test_a_soft_border_joins_what_a_sharp_one_parts() -> None:
+    means = np.array([[0.1, 0.3, 0], [0.5, 0.3, 0], [0.9, 0.9, 1]])
+    soft = stripes([32, 32, 32], softness=10)
+    np.testing.assert_array_equal(merged_layers(soft, painted(soft, means)), [0, 0, 1])
+    sharp = stripes([32, 32, 32])
+    np.testing.assert_array_equal(merged_layers(sharp, painted(sharp, means)), [0, 1, 2])
 
 
-def test_the_unit_of_the_features_does_not_matter(rng: np.random.Generator) -> None:
-    alphas = stripes([8] * 12, softness=1)
-    features = painted(alphas, rng.random((12, 3)))
-    np.testing.assert_array_equal(merged_layers(alphas, features), merged_layers(alphas, 30 - 7 * features))
+def test_softness_is_the_alphas_not_the_features() -> None:
+    # Where each column belongs to one of two layers or to both alike, what is near what hardly differs.
+    means = np.array([[0.05, 0.3, 0], [0.95, 0.3, 0], [0.9, 0.9, 1]])
+    sharp, mixed = stripes([32, 32, 32]), stripes([32, 32, 32])
+    mixed[:, 16:48, :2] = 0.5
+    features = painted(sharp, means)
+    stripy = mixed.copy()  # the same where it is blurred, but every pixel belongs to one layer
+    stripy[:, 16:48, 0] = np.arange(32) % 2
+    stripy[:, 16:48, 1] = 1 - stripy[:, 16:48, 0]
+    np.testing.assert_array_equal(merged_layers(mixed, features), [0, 0, 1])
+    np.testing.assert_array_equal(merged_layers(stripy, features), [0, 1, 2])
 
 
 def test_small_layers_join_their_nearest() -> None:
     alphas = stripes([46, 2, 46, 2])
+    assert (alphas.mean(axis=(0, 1)) < SMALL_AREA).sum() == 2
     means = np.array([[0, 0, 0], [0.8, 1, 1], [1, 1, 1], [0.3, 0, 0.1]])
     np.testing.assert_array_equal(merged_layers(alphas, painted(alphas, means)), [0, 1, 1, 0])
 
@@ -74,8 +79,19 @@ def test_two_layers_are_left_however_small() -> None:
 
 
 def test_never_more_than_ten() -> None:
+    grid = np.stack(np.meshgrid(*[[0, 0.5, 1]] * 3), axis=-1).reshape(-1, 3)[:24]
     alphas = stripes([4] * 24)
-    assert merged_layers(alphas, alphas).max() + 1 == MOST_AUTOMATIC_LAYERS  # features as far apart as can be
+    assert merged_layers(alphas, painted(alphas, grid, grain=0)).max() + 1 == MOST_AUTOMATIC_LAYERS
+
+
+def test_what_is_one_in_a_plain_scene_is_two_in_a_crowded_one() -> None:
+    alike = np.array([[0.0, 0, 0], [0, 0, 0.25]])
+    for others, same in ((CORNERS[[1]], True), (CORNERS[1:7], False)):
+        means = np.concatenate([alike[:1], others, alike[1:]])  # the two do not touch
+        alphas = stripes([WIDTH // len(means)] * len(means))
+        groups = merged_layers(alphas, painted(alphas, means))
+        assert (groups[0] == groups[-1]) == same
+        assert len(np.unique(groups[:-1])) == len(means) - 1
 
 
 def test_one_layer_and_one_look() -> None:
@@ -164,3 +180,11 @@ def test_a_photo_of_three_things() -> None:
     overlap = np.einsum("hwk,hwn->kn", result.alphas, alphas) / alphas.sum(axis=(0, 1))
     assert sorted(overlap.argmax(axis=0)) == [0, 1, 2]
     assert overlap.max(axis=0).min() > 0.9
+
+
+def test_wards_cost_counts_area(rng: np.random.Generator) -> None:
+    # The same means: of two small layers a merger costs less of the variance than of two large ones.
+    means = np.array([[0.0, 0, 0], [0.33, 0, 0], [1.0, 1, 1]])
+    for widths, groups in (([6, 6, 84], [0, 0, 1]), ([40, 40, 16], [0, 1, 2])):
+        alphas = stripes(widths)
+        np.testing.assert_array_equal(merged_layers(alphas, painted(alphas, means, grain=0)), groups)

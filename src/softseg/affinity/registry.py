@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from softseg._registry import Registry
+from softseg._registry import Registry, subclass_of
 
 if TYPE_CHECKING:
     from softseg.affinity.base import Affinity
@@ -23,6 +23,7 @@ AFFINITIES: Registry[type[Affinity]] = Registry(
         "MattingAffinity": "softseg.affinity.matting:MattingAffinity",
         "SemanticAffinity": "softseg.affinity.semantic:SemanticAffinity",
     },
+    check=subclass_of("softseg.affinity.base:Affinity"),
 )
 
 register = AFFINITIES.register

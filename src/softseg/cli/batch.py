@@ -171,7 +171,7 @@ def known_formats() -> str:
     for suffix in FORMATS:
         try:
             parts.append(f"{suffix} ({FORMATS[suffix].meaning})")
-        except ImportError:  # another package's, which is broken: help is there all the same
+        except (ImportError, TypeError):  # another package's, which is broken: help is there all the same
             parts.append(suffix)
     return ", ".join(parts)
 

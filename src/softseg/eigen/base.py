@@ -146,7 +146,8 @@ class Eigensolver(abc.ABC):
     def _solve(self, laplacian: Laplacian, k: int, rng: np.random.Generator) -> Eigenpairs:
         """Return the ``k`` smallest pairs of a Laplacian that is too large for LAPACK.
 
-        A solver that gives up returns what it has found, with ``converged=False``.
+        A solver that gives up returns the pairs that it has found, none or fewer than ``k`` if need be, with
+        ``converged=False``.
         """
 
     def _advise(self, pairs: Eigenpairs, k: int) -> str:
@@ -155,10 +156,10 @@ class Eigensolver(abc.ABC):
         else:
             worst = int(np.argmax(pairs.residuals))
             state = f"eigenpair {worst + 1} of {k} has a residual of {pairs.residuals[worst]:.2g}"
-        return (
-            f"{type(self).__name__} did not converge: {state}; "
-            "raise max_iterations or tol, or use another eigensolver"
-        )
+        return f"{type(self).__name__} did not converge: {state}; {self._remedy}"
+
+    # What a warning advises. A solver whose parameters help says which.
+    _remedy = "see its parameters, or use ShiftInvert()"
 
 
 def measure_pairs(

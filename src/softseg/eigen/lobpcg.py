@@ -79,6 +79,8 @@ class LOBPCG(Eigensolver):
         check_count("max_iterations", self.max_iterations)
         check_instance("preconditioner", self.preconditioner, Preconditioner)
 
+    _remedy = "raise max_iterations or tol, or use ShiftInvert()"
+
     def _solve(self, laplacian: Laplacian, k: int, rng: np.random.Generator) -> Eigenpairs:
         prepared = self.preconditioner.prepare(laplacian, rng)
         count = k + max(LEAST_GUARD, round(GUARD * k))

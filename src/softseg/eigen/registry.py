@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from softseg._registry import Registry
+from softseg._registry import Registry, subclass_of
 
 if TYPE_CHECKING:
     from softseg.eigen.base import Eigensolver
@@ -20,6 +20,7 @@ EIGENSOLVERS: Registry[type[Eigensolver]] = Registry(
     "eigensolvers",
     "eigensolver",
     {"LOBPCG": "softseg.eigen.lobpcg:LOBPCG", "ShiftInvert": "softseg.eigen.shift_invert:ShiftInvert"},
+    check=subclass_of("softseg.eigen.base:Eigensolver"),
 )
 
 #: Classes of preconditioners of LOBPCG by name.
@@ -31,6 +32,7 @@ PRECONDITIONERS: Registry[type[Preconditioner]] = Registry(
         "Multigrid": "softseg.eigen.multigrid:Multigrid",
         "ShiftedInverse": "softseg.eigen.shifted_inverse:ShiftedInverse",
     },
+    check=subclass_of("softseg.eigen.preconditioner:Preconditioner"),
 )
 
 register = EIGENSOLVERS.register

@@ -32,6 +32,7 @@ EXTRACTORS: Registry[Callable[[], FeatureExtractor]] = Registry(
         "dinov2": "softseg.features.dinov2:DINOv2Features",
         "deeplabv3": "softseg.features.deeplabv3:DeepLabV3Features",
     },
+    check=lambda thing: None if callable(thing) else "a class of FeatureExtractor",
 )
 
 register = EXTRACTORS.register

@@ -1,5 +1,5 @@
 from .npz import load_npz
-from .registry import FORMATS, Format, format_of, register, save
+from .registry import FORMATS, Format, format_of, register, save, whole_files
 
 __all__ = [
     "FORMATS",
@@ -8,4 +8,5 @@ __all__ = [
     "load_npz",
     "register",
     "save",
+    "whole_files",
 ]

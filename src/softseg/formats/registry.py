@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from softseg._files import whole_files as whole_files
 from softseg._registry import Reference, Registry
 
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ class Format:
 
 #: File formats by suffix. The entry points' group is ``softseg.formats``. What stands here imports nothing:
 #: the command line's help lists the meanings, and every library costs something to import.
-FORMATS: Registry[Format] = Registry("formats", "format", {})
+FORMATS: Registry[Format] = Registry(
+    "formats",
+    "format",
+    {},
+    check=lambda thing: None if isinstance(thing, Format) else "a softseg.formats.Format",
+)
 FORMATS.register(
     ".npz", Format("everything, for softseg select and SoftSegmentation.load", "softseg.formats.npz:save_npz")
 )
@@ -86,6 +92,8 @@ def register(suffix: str, new: Format | str) -> None:
     """
     if not re.fullmatch(r"\.[^./\\\s]+", suffix) or suffix != suffix.lower():
         raise ValueError(f"suffix: expected a dot and lower-case letters, such as '.ora', got {suffix!r}")
+    if not isinstance(new, Format | str):
+        raise TypeError(f"new: expected a softseg.formats.Format, got {type(new).__name__}")
     FORMATS.register(suffix, new)
 
 

@@ -133,6 +133,8 @@ def laplacian_of(affinity: sparse.csr_array, image: Float[np.ndarray, "H W 3"]) 
     array([[ 0.5, -0.5],
            [-0.5,  0.5]])
     """
+    if not sparse.issparse(affinity):
+        raise TypeError(f"matrix: expected a scipy sparse array, got {type(affinity).__name__}")
     # Taking |W| in D would make L positive semidefinite, and L would lose the repulsion between superpixels.
     matrix = sparse.diags_array(affinity.sum(axis=1)) - affinity
     colors = image.reshape(-1, 3)

@@ -1,32 +1,63 @@
-"""How many layers a photo has: initial layers are merged until the next merger would mix different things.
+"""How many layers a photo has: initial layers are merged, the most alike first, until they differ enough.
 
-This is not part of the published method, which always makes five layers.
+This is not part of the published method, which always makes five layers. Three things say that two layers
+belong together: they have like features everywhere; they have like features where they meet; and their border
+is soft, because the constrained stage makes alphas 0 or 1 wherever the eigenvectors allow it. The semantic
+features are stretched to [0, 1] in every photo, so that a distance in a photo of two things means less than
+in a photo of eight. See `CLOSE_DISTANCE`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.ndimage import gaussian_filter
 
 from softseg._checks import check_count
 from softseg._threads import single_threaded_blas
-from softseg.sparsify.layer_means import mean_features
 from softseg.sparsify.simplex import project_to_simplex
 
-# The fewest and the most layers that a photo is given automatically. One layer alone would be the photo
-# itself, and more than ten are hard to work with. The project's own choice: docs/layer-count.md.
-FEWEST_AUTOMATIC_LAYERS, MOST_AUTOMATIC_LAYERS = 2, 10
+# How many layers "auto" makes at least and at most. Chosen by the project.
+FEWEST_AUTOMATIC_LAYERS = 2
+MOST_AUTOMATIC_LAYERS = 10
 
-# Two layers are merged while the merger costs at most this share of what it would cost if all layers were
-# equally large and equally far from each other. Measured on photos with outlined objects and on composites:
-# docs/layer-count.md.
+# By distance alone, two of k groups that are this over k apart count as one. Distances are in units of the
+# features, which lie in [0, 1]. The closest two of k points strewn over a unit square are a little farther
+# apart, 0.75 to 1.05 over k. Measured on composites: docs/layer-count.md.
+CLOSE_DISTANCE = 0.63
+
+# By Ward's cost alone, two of k groups count as one if their merger costs this over k - 1 of the variance of
+# the features between the initial layers. The merger of two of k groups that are equally large and equally
+# far from each other costs 1 over k - 1. Measured on photos with outlined objects: docs/layer-count.md.
 CHEAP_SHARE = 0.25
+
+# A layer that covers a smaller share of the photo than this joins the one nearest to it. Chosen by the
+# project.
+SMALL_AREA = 0.03
+
+# Pixels are near each other within about this many pixels, the standard deviation of a Gaussian. The guided
+# filter of the features, whose window is ten pixels wide, blurs them less far than this beyond a border.
+NEARBY = 10.0
+
+# Two layers touch if what each has of the other nearby is more than this share of what it has of itself.
+# Where there is less, their border says nothing. Chosen by the project.
+LEAST_CONTACT = 0.01
+
+# A border of this softness says neither that two layers are one nor that they are two; softness runs from 0,
+# hard, to 1. Chosen on the composites of docs/layer-count.md.
+EVEN_SOFTNESS = 0.5
+
+# No border counts as harder than this. Chosen by the project.
+LEAST_SOFTNESS = 0.25
 
 # Two layers whose mean features, in [0, 1] each, are at most this far apart are merged however few layers
 # there are, because the distance is rounding. Chosen by the project.
 EQUAL_FEATURES = 1e-6
+
+TINY = np.finfo(np.float64).tiny  # in place of 0 where something is divided by it
 
 
 def check_layers(value: Any) -> None:
@@ -43,18 +74,18 @@ def merged_layers(
 ) -> Int[np.ndarray, " K"]:
     """Return the group that each layer is merged into, so that two to ten groups remain.
 
-    Ward's method merges two layers at a time: the two whose merger adds least to the variance of the features
-    within layers. It ends when the next merger would cost more than ``0.25 / (k - 1)`` of the variance
-    between the initial layers, where k layers remain. The cost of one merger of k layers that are equally
-    large and equally far from each other is ``1 / (k - 1)``, and a merger is made if it costs at most a
-    quarter of that. The cost is a share of the variance, so the features may be in any unit.
+    Layers that cover less than 3 % of the photo join others first. Then two groups are merged at a time: the
+    two for which the product of a squared distance (see the source) and a cost is least. The cost is what
+    their merger adds to the variance of the features within groups, as a share of the variance between the
+    initial layers (Ward 1963). That ends when the product exceeds ``(0.63 / k)^2 * 0.25 / (k - 1)``, where k
+    groups remain.
 
     Parameters
     ----------
     alphas : ndarray, shape (H, W, K)
-        The initial layers, which sum to one at each pixel.
+        The initial layers.
     features : ndarray, shape (H, W, C)
-        Semantic features of the same pixels.
+        Semantic features of the same pixels, in [0, 1].
 
     Returns
     -------
@@ -76,39 +107,130 @@ def merged_layers(
     >>> merged_layers(np.repeat([np.eye(3).repeat(3, axis=0)], 6, axis=0), features)
     array([0, 0, 1])
     """
-    alphas = project_to_simplex(alphas)
-    areas = alphas.sum(axis=(0, 1)) + np.finfo(np.float64).tiny  # no area is zero
-    means = mean_features(alphas, features)
-    variance = _sum_squares(areas, means)
-    groups = np.arange(len(areas))
-    while (pair := _find_next_pair(areas, means, variance)) is not None:
+    initial = _Sums.over(alphas, features)
+    groups = np.arange(alphas.shape[2])
+    variance = initial.find_variance()
+    while (pair := _find_next_pair(initial.of_groups(groups), variance)) is not None:
         kept, joining = sorted(pair)
-        means[kept] = np.average(means[[kept, joining]], axis=0, weights=areas[[kept, joining]])
-        areas[kept] += areas[joining]
-        areas, means = np.delete(areas, joining), np.delete(means, joining, axis=0)
         groups = np.unique(np.where(groups == joining, kept, groups), return_inverse=True)[1]
     return groups
 
 
-def _sum_squares(areas: Float[np.ndarray, " K"], means: Float[np.ndarray, "K C"]) -> float:
-    """Return the squared distances of the layers' mean features from the mean of all, summed by area."""
-    return float(areas @ ((means - np.average(means, axis=0, weights=areas)) ** 2).sum(axis=1))
+@dataclass(frozen=True)
+class _Sums:
+    """What is known about layers, as sums over pixels. Those of a merged layer are the sums of its parts'.
+
+    Attributes
+    ----------
+    area : shape (K,)
+        ``sum_p alpha_i(p)``.
+    features : shape (K, C)
+        ``sum_p alpha_i(p) f(p)``.
+    overlap : shape (K, K)
+        ``sum_p alpha_i(p) alpha_j(p)``.
+    near : shape (K, K)
+        ``sum_pq alpha_i(p) g(p, q) alpha_j(q)``, where g is a Gaussian: how much of i lies near j.
+    near_features : shape (K, K, C)
+        ``sum_pq f(p) alpha_i(p) g(p, q) alpha_j(q)``: the features of i near j.
+    """
+
+    area: Float[np.ndarray, " K"]
+    features: Float[np.ndarray, "K C"]
+    overlap: Float[np.ndarray, "K K"]
+    near: Float[np.ndarray, "K K"]
+    near_features: Float[np.ndarray, "K K C"]
+
+    @classmethod
+    def over(cls, alphas: Float[np.ndarray, "H W K"], features: Float[np.ndarray, "H W C"]) -> _Sums:
+        """Return the sums over all pixels, of alphas that share each pixel fully."""
+        shared = np.ascontiguousarray(np.moveaxis(project_to_simplex(alphas), 2, 0))
+        alpha = shared.reshape(len(shared), -1)
+        blurred = gaussian_filter(shared, (0, NEARBY, NEARBY)).reshape(alpha.shape)
+        channels = np.ascontiguousarray(np.moveaxis(features, 2, 0), np.float64).reshape(
+            features.shape[2], -1
+        )
+        return cls(
+            alpha.sum(axis=1),
+            alpha @ channels.T,
+            alpha @ alpha.T,
+            alpha @ blurred.T,
+            np.stack([(alpha * channel) @ blurred.T for channel in channels], axis=2),
+        )
+
+    def find_variance(self) -> float:
+        """Return the squared distances of the layers' mean features from the mean of all, summed by area."""
+        means = _find_means(self)
+        center = self.features.sum(axis=0) / self.area.sum()
+        return float(self.area @ ((means - center) ** 2).sum(axis=1))
+
+    def of_groups(self, groups: Int[np.ndarray, " K"]) -> _Sums:
+        """Return the sums of layers that are added up by groups."""
+        member = np.eye(groups.max() + 1)[groups]  # (K, n): one-hot
+        return _Sums(
+            member.T @ self.area,
+            member.T @ self.features,
+            member.T @ self.overlap @ member,
+            member.T @ self.near @ member,
+            np.einsum("in,ijc,jm->nmc", member, self.near_features, member),
+        )
 
 
-def _find_next_pair(
-    areas: Float[np.ndarray, " K"], means: Float[np.ndarray, "K C"], variance: float
-) -> tuple[int, int] | None:
-    """Return the two layers to merge next, or None if no merger is cheap enough."""
-    count = len(areas)
+def _find_next_pair(layers: _Sums, variance: float) -> tuple[int, int] | None:
+    """Return the two layers to merge next, or None if all are far enough apart."""
+    count = len(layers.area)
     if count == 1:
         return None
-    squares = ((means[:, None] - means) ** 2).sum(axis=2)
-    # The sum of squares within the layers grows by this much if the two are merged (Ward 1963).
-    loss = squares * np.multiply.outer(areas, areas) / np.add.outer(areas, areas)
-    np.fill_diagonal(loss, np.inf)
-    first, second = (int(i) for i in np.unravel_index(np.argmin(loss), loss.shape))
+    apart = _find_differences(_find_means(layers)[:, None])
     if count <= FEWEST_AUTOMATIC_LAYERS:
-        is_close = squares[first, second] <= EQUAL_FEATURES**2
-    else:
-        is_close = loss[first, second] <= CHEAP_SHARE / (count - 1) * variance
-    return (first, second) if is_close or count > MOST_AUTOMATIC_LAYERS else None
+        return (0, 1) if apart[0, 1] <= EQUAL_FEATURES else None
+    product = _measure_distances(layers) ** 2 * _find_costs(layers.area, apart, variance)
+    np.fill_diagonal(product, np.inf)
+    small = layers.area < SMALL_AREA * layers.area.sum()
+    if small.any():
+        product[~(small[:, None] | small)] = np.inf
+    first, second = (int(i) for i in np.unravel_index(np.argmin(product), product.shape))
+    limit = (CLOSE_DISTANCE / count) ** 2 * CHEAP_SHARE / (count - 1)
+    must_merge = count > MOST_AUTOMATIC_LAYERS or small.any()
+    return (first, second) if must_merge or product[first, second] <= limit else None
+
+
+def _find_costs(
+    areas: Float[np.ndarray, " K"], apart: Float[np.ndarray, "K K"], variance: float
+) -> Float[np.ndarray, "K K"]:
+    """Return what merging two layers adds to the variance within layers, as a share of that between all."""
+    sizes = np.multiply.outer(areas, areas) / np.maximum(np.add.outer(areas, areas), TINY)
+    return sizes * apart**2 / max(variance, TINY)
+
+
+def _find_means(layers: _Sums) -> Float[np.ndarray, "K C"]:
+    """Return the layers' mean features; the mean of all for layers that cover nothing."""
+    everywhere = layers.features.sum(axis=0) / layers.area.sum()
+    return _divide(layers.features, layers.area, everywhere)
+
+
+def _measure_distances(layers: _Sums) -> Float[np.ndarray, "K K"]:
+    """Return how far apart layers are, in units of the features. A sharp border makes the distance larger.
+
+    Layers that do not touch are as far apart as their mean features. For layers i and j that touch, the
+    distance is the geometric mean of that and of how their features differ near each other, divided by twice
+    their border's softness ``sum_p alpha_i alpha_j / sum_pq alpha_i(p) g(p, q) alpha_j(q)``.
+    """
+    everywhere = layers.features.sum(axis=0) / layers.area.sum()  # for layers that cover nothing
+    overall = _find_differences(_find_means(layers)[:, None])
+    border = _find_differences(_divide(layers.near_features, layers.near, everywhere))
+    softness = _divide(layers.overlap[..., None], layers.near, np.ones(1))[..., 0]
+    touching = layers.near > LEAST_CONTACT * np.minimum.outer(layers.near.diagonal(), layers.near.diagonal())
+    sharpness = EVEN_SOFTNESS / np.clip(softness, LEAST_SOFTNESS, 1)
+    return np.where(touching, np.sqrt(overall * border) * sharpness, overall)
+
+
+def _divide(
+    sums: Float[np.ndarray, "*K C"], weight: Float[np.ndarray, "*K"], otherwise: Float[np.ndarray, " C"]
+) -> Float[np.ndarray, "*K C"]:
+    weight = weight[..., None]
+    return np.divide(sums, weight, out=np.broadcast_to(otherwise, sums.shape).copy(), where=weight > 0)
+
+
+def _find_differences(means: Float[np.ndarray, "K n C"]) -> Float[np.ndarray, "K K"]:
+    """Return the norms of ``means[i, j] - means[j, i]``."""
+    return np.linalg.norm(means - means.transpose(1, 0, 2), axis=2)

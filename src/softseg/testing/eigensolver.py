@@ -121,7 +121,8 @@ class EigensolverCase:
         laplacian = repelling_laplacian(STRONG_REPULSION)
         values = np.linalg.eigvalsh(laplacian.matrix.toarray())
         assert values[0] < values[1] < values[2] < -np.sort(np.abs(values))[K - 1]
-        self.check(solver.solve(laplacian, K, rng=0), laplacian)
+        for seed in range(3):  # an iteration that misses one of a cluster misses it for some seeds
+            self.check(solver.solve(laplacian, K, rng=seed), laplacian)
 
     @pytest.mark.parametrize("image", IMAGES)
     def test_against_lapack_on_ugly_images(self, solver: Eigensolver, image: str) -> None:
@@ -174,6 +175,12 @@ class EigensolverCase:
         assert pairs.residuals.shape == (found,)
         assert pairs.vectors.shape == (laplacian.matrix.shape[0], found)
         assert all(np.isfinite(part).all() for part in (pairs.values, pairs.vectors, pairs.residuals))
+        # Here residuals are far above rounding, so that zeros in their place show; and vectors have length 1.
+        remainder = laplacian.matrix @ pairs.vectors - pairs.vectors * pairs.values
+        np.testing.assert_allclose(
+            pairs.residuals, np.linalg.norm(remainder, axis=0), rtol=1e-4, atol=1e-9, err_msg="residuals"
+        )
+        np.testing.assert_allclose(np.linalg.norm(pairs.vectors, axis=0), 1, rtol=1e-4, err_msg="lengths")
 
     def test_same_rng_same_bits_whatever_the_global_state(
         self, solver: Eigensolver, laplacian: Laplacian

@@ -63,6 +63,9 @@ class FormatCase:
         raise NotImplementedError("override check: it opens the file and compares it with the result")
 
     def test_is_registered(self) -> None:
+        suffix = getattr(self, "suffix", None)
+        if not isinstance(suffix, str) or not suffix.startswith(".") or suffix != suffix.lower():
+            pytest.fail(f"suffix: expected a dot and lower-case letters, such as '.ora', got {suffix!r}")
         if self.suffix not in FORMATS:
             pytest.fail(
                 f"{self.suffix} is not registered: call softseg.formats.register({self.suffix!r}, "
