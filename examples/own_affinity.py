@@ -1,4 +1,4 @@
-"""A term of your own: a stereo camera's depth says what belongs together, and a click selects all of it."""
+"""A term of your own: a stereo camera's depth says what belongs together, and a click selects more of it."""
 
 import sys
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def main(path="own_affinity.png", width=320):
     photo.thumbnail((width, width))
     published = MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()
     pictures = [np.asarray(photo) / 255]
-    for affinity in (published, published + 0.02 * DepthAffinity(depth)):
+    for affinity in (published, published + 0.05 * DepthAffinity(depth)):
         result = segment(photo, affinity=affinity)
         mask = result.select(point=(0.55 * photo.width, 0.44 * photo.height))[:, :, None]
         pictures.append(mask * result.image + (1 - mask))

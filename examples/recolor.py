@@ -1,4 +1,4 @@
-"""Give one object another color: a red cup and its saucer become blue, and nothing else."""
+"""Give one object another color: a red saucer becomes blue."""
 
 import sys
 
