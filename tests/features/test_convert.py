@@ -15,6 +15,7 @@ import torch
 import typer.testing
 from tests.features import sss_reference as reference
 
+from softseg.cli.convert import convert_checkpoint as command
 from softseg.features._weights import load_weights
 from softseg.features.convert import convert_checkpoint
 from softseg.features.sss import SSSFeatures

@@ -63,7 +63,8 @@ def weights(trainer):
 def test_200_steps_overfit_ten_photos(photos):
     # Scored on the photos that are trained on: can the network fit them?
     seen = (Folder("."), Folder(".", validate_every=1))
-    trainer = Trainer(replace(TINY, folders=seen, n_points=64, steps=200), photos)
+    # The encoder learns at a tenth of the rate, which is meant for weights from ImageNet: here it is random.
+    trainer = Trainer(replace(TINY, folders=seen, n_points=64, steps=200, learning_rate=6e-3), photos)
     before = trainer.validate()
     losses = [trainer.advance() for _ in range(200)]
     assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:20])
