@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from softseg.features import LowLevelFeatures, guided_filter, preprocess
+from softseg.features import LiteFeatures, LowLevelFeatures, guided_filter, preprocess
 
 SIZE, EPSILON = 10, 0.01
 BEFORE, AFTER = (SIZE - 1) // 2, SIZE // 2
@@ -85,3 +85,11 @@ def test_low_level_features(benchmark):
     features = LowLevelFeatures().extract(np.where(inside[..., None], (0.8, 0.1, 0.1), (0.1, 0.2, 0.8)))
     assert max(np.ptp(features[inside], axis=0).max(), np.ptp(features[~inside], axis=0).max()) < 1e-6
     benchmark.pedantic(LowLevelFeatures().extract, (photo(480, 640),), rounds=3, warmup_rounds=1)
+
+
+def test_default_features(benchmark) -> None:
+    # The mean over a photo and its mirror image: features of the mirror image are mirrored.
+    small, extractor = photo(96, 128), LiteFeatures()
+    mirrored = extractor.extract(small[:, ::-1])[:, ::-1]
+    np.testing.assert_allclose(mirrored, extractor.extract(small), atol=1e-4)  # float32 in another order
+    benchmark.pedantic(extractor.extract, (photo(480, 640),), rounds=5, warmup_rounds=1)

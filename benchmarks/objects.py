@@ -6,6 +6,7 @@ FOLDER holds coco/train, pets/train, horses/train and ccp/train, photos with lab
 describes; scored is the last tenth of each by file name, which training leaves out. A ROW is "default",
 "low-level", the name of another registered extractor, "k-means" (no layers: the network's features in five
 clusters, the floor) or "true masks" (the label map as the only feature, the ceiling).
+"common-3" and "common-5" are the default features with so many components on one common scale.
 
 Of every object that covers 2 % of its photo or more: the intersection over union, with the alphas as they
 are, of the best single layer; of the best union of layers, found greedily; and how many layers that takes.
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from common_scale import CommonScale
 
 from softseg import SoftSegmentation, segment
 from softseg.features import FeatureExtractor, LiteFeatures, get
@@ -54,7 +56,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=12, help="at most so many photos of each set")
     parser.add_argument("--cache", type=Path, help="a folder for the results, which take seconds each")
     parser.add_argument("--checkpoint", type=Path, help="weights to score in place of those shipped")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # rows may stand after options
     warnings.simplefilter("ignore", UserWarning)  # fewer than five layers
     print("| features | layers | photos | best single layer | best union | layers in it | layers |")
     print("|---|---|---|---|---|---|---|")
@@ -126,6 +128,8 @@ def layers(
 
 def extractor(row: str, arguments: argparse.Namespace) -> FeatureExtractor:
     """Return the extractor of a row."""
+    if row.startswith("common-"):
+        return CommonScale(int(row.removeprefix("common-")))
     return LiteFeatures(arguments.checkpoint) if row == "default" else get(row)
 
 

@@ -1,8 +1,7 @@
 from .clustering import initial_clusters, kmeans
 from .constrained_stage import constrained
-from .grouping import group
+from .grouping import group, mean_features
 from .layer_count import merged_layers
-from .layer_means import mean_features
 from .relaxed_stage import LayerPreconditioner, PixelBlocks, Unpreconditioned, image_gradient, relaxed
 from .simplex import project_to_simplex
 

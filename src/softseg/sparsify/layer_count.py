@@ -75,10 +75,10 @@ def merged_layers(
     """Return the group that each layer is merged into, so that two to ten groups remain.
 
     Layers that cover less than 3 % of the photo join others first. Then two groups are merged at a time: the
-    two for which the product of a squared distance (see the source) and a cost is least. The cost is what
-    their merger adds to the variance of the features within groups, as a share of the variance between the
-    initial layers (Ward 1963). That ends when the product exceeds ``(0.63 / k)^2 * 0.25 / (k - 1)``, where k
-    groups remain.
+    two for which the product of a squared distance and a cost is least. The distance is that of their
+    features, all over and where they meet, and a sharp border makes it larger. The cost is what their merger
+    adds to the variance of the features within groups, as a share of the variance between the initial layers
+    (Ward 1963). That ends when the product exceeds ``(0.63 / k)^2 * 0.25 / (k - 1)``, where k groups remain.
 
     Parameters
     ----------
@@ -157,11 +157,19 @@ class _Sums:
             np.stack([(alpha * channel) @ blurred.T for channel in channels], axis=2),
         )
 
+    @property
+    def center(self) -> Float[np.ndarray, " C"]:
+        """The mean feature of all pixels, (C,)."""
+        return self.features.sum(axis=0) / self.area.sum()
+
+    @property
+    def means(self) -> Float[np.ndarray, "K C"]:
+        """Each layer's mean feature, (K, C); the mean of all pixels for a layer that covers nothing."""
+        return _divide(self.features, self.area, self.center)
+
     def find_variance(self) -> float:
         """Return the squared distances of the layers' mean features from the mean of all, summed by area."""
-        means = _find_means(self)
-        center = self.features.sum(axis=0) / self.area.sum()
-        return float(self.area @ ((means - center) ** 2).sum(axis=1))
+        return float(self.area @ ((self.means - self.center) ** 2).sum(axis=1))
 
     def of_groups(self, groups: Int[np.ndarray, " K"]) -> _Sums:
         """Return the sums of layers that are added up by groups."""
@@ -180,7 +188,7 @@ def _find_next_pair(layers: _Sums, variance: float) -> tuple[int, int] | None:
     count = len(layers.area)
     if count == 1:
         return None
-    apart = _find_differences(_find_means(layers)[:, None])
+    apart = _find_differences(layers.means[:, None])
     if count <= FEWEST_AUTOMATIC_LAYERS:
         return (0, 1) if apart[0, 1] <= EQUAL_FEATURES else None
     product = _measure_distances(layers) ** 2 * _find_costs(layers.area, apart, variance)
@@ -202,12 +210,6 @@ def _find_costs(
     return sizes * apart**2 / max(variance, TINY)
 
 
-def _find_means(layers: _Sums) -> Float[np.ndarray, "K C"]:
-    """Return the layers' mean features; the mean of all for layers that cover nothing."""
-    everywhere = layers.features.sum(axis=0) / layers.area.sum()
-    return _divide(layers.features, layers.area, everywhere)
-
-
 def _measure_distances(layers: _Sums) -> Float[np.ndarray, "K K"]:
     """Return how far apart layers are, in units of the features. A sharp border makes the distance larger.
 
@@ -215,9 +217,8 @@ def _measure_distances(layers: _Sums) -> Float[np.ndarray, "K K"]:
     distance is the geometric mean of that and of how their features differ near each other, divided by twice
     their border's softness ``sum_p alpha_i alpha_j / sum_pq alpha_i(p) g(p, q) alpha_j(q)``.
     """
-    everywhere = layers.features.sum(axis=0) / layers.area.sum()  # for layers that cover nothing
-    overall = _find_differences(_find_means(layers)[:, None])
-    border = _find_differences(_divide(layers.near_features, layers.near, everywhere))
+    overall = _find_differences(layers.means[:, None])
+    border = _find_differences(_divide(layers.near_features, layers.near, layers.center))
     softness = _divide(layers.overlap[..., None], layers.near, np.ones(1))[..., 0]
     touching = layers.near > LEAST_CONTACT * np.minimum.outer(layers.near.diagonal(), layers.near.diagonal())
     sharpness = EVEN_SOFTNESS / np.clip(softness, LEAST_SOFTNESS, 1)
