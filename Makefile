@@ -1,8 +1,15 @@
-# make demo on a machine with Python 3.11 or newer, its venv module and a network is all it takes.
+# make demo on a machine with Python 3.11 or newer, its venv module and a network is all it takes; on Windows
+# in the shell of Git, whose sh, rm and find the recipes are written for.
 
-PYTHON ?= python3
 VENV := .venv
+# Windows sets OS itself. Python has another name there, and a virtual environment another folder of programs.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := $(VENV)/Scripts
+else
+PYTHON ?= python3
 BIN := $(VENV)/bin
+endif
 READY := $(VENV)/.ready
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 

@@ -160,6 +160,7 @@ class TestExpressions:
             ("  Fraction(1,\n3)\n", Fraction(1, 3)),
             ("1e-7", 1e-7),
             ("-inf", -np.inf),
+            ("np.float64(1e-06)", 1e-6),
             ("None", None),
             ("True", True),
             ("(1, 'a', (2.5,))", (1, "a", (2.5,))),
@@ -264,6 +265,47 @@ class TestExpressions:
             parse("lower('A')", [numbers, letters])
 
 
+class TestParts:
+    """Registries of what may stand within a call, and nowhere else."""
+
+    @pytest.fixture
+    def digits(self) -> Registry[Any]:
+        return Registry[Any]("digits", "denominator", {"abs": "builtins:abs"}, sums=False)
+
+    def test_are_read(self, numbers: Registry[Any], digits: Registry[Any]) -> None:
+        for text in ("Fraction(1, abs(-3))", "Fraction(1, denominator=abs(-3))"):
+            assert parse(text, [numbers], parts=[digits]) == Fraction(1, 3)
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("tau()", "number: expected one of Fraction, pi, got tau"),
+            ("1 + 2 * tau()", "number: expected one of Fraction, pi, got tau"),
+            ("Fraction(1, tau())", "number: expected one of Fraction, pi, abs, got tau"),
+            ("Fraction(numerator=tau())", "number: expected one of Fraction, pi, abs, got tau"),
+            ("Fraction(denominator=tau())", "number: denominator: expected one of abs, got tau"),
+            ("Fraction(1) - 1", "number: expected calls of Fraction, pi with plain values, their sums and "),
+            (
+                "Fraction(denominator=abs)",
+                "number: denominator: expected calls of abs with plain values, got abs; write abs()",
+            ),
+            (
+                "Fraction(denominator=2 - 1)",
+                "number: denominator: expected calls of abs with plain values, got 2 - 1",
+            ),
+        ],
+    )
+    def test_are_listed_only_where_they_fit(
+        self, numbers: Registry[Any], digits: Registry[Any], text: str, said: str
+    ) -> None:
+        with pytest.raises(ValueError, match=rf"\A{re.escape(said)}[^\n]*\Z"):
+            parse(text, [numbers], parts=[digits])
+
+    def test_what_cannot_be_added_has_no_sum_as_its_example(self, digits: Registry[Any]) -> None:
+        with pytest.raises(ValueError, match=r"\Adenominator: expected one such as abs\(\), got ''\Z"):
+            parse("", [digits])
+
+
 class TestAffinities:
     @pytest.mark.parametrize(
         "affinity",
@@ -310,6 +352,21 @@ class TestEigensolvers:
     @pytest.mark.parametrize("text", ["Multigrid()", "3"])
     def test_what_is_none(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"\Aeigensolver: expected an eigensolver, got [^\n]*\Z"):
+            Eigensolver.parse(text)
+
+    @pytest.mark.parametrize("text", ["ShiftInvert", " ShiftInvert\n"])
+    def test_a_name_alone_has_the_defaults(self, text: str) -> None:
+        assert Eigensolver.parse(text) == ShiftInvert()
+
+    @pytest.mark.parametrize(
+        ("text", "names"),
+        [
+            ("Nonsense()", "LOBPCG, ShiftInvert"),
+            ("LOBPCG(preconditioner=Nonsense())", "LocalInverse, Multigrid, ShiftedInverse"),
+        ],
+    )
+    def test_messages_list_what_fits(self, text: str, names: str) -> None:
+        with pytest.raises(ValueError, match=rf"\Aeigensolver: .*expected one of {names}, got Nonsense\Z"):
             Eigensolver.parse(text)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from softseg import PUBLISHED, MattingAffinity, Settings, segment
+from softseg import PUBLISHED, Eigensolver, MattingAffinity, Settings, segment, spectral_matting
 from softseg.eigen import LOBPCG, LocalInverse, Multigrid, ShiftInvert
 from softseg.settings import DEFAULT, WORKING_PIXELS
 from softseg.sparsify import PixelBlocks, Unpreconditioned
@@ -36,7 +36,12 @@ class TestWhatDoesNotFit:
             ("preconditioner", LocalInverse(), TypeError, "expected an instance of LayerPreconditioner"),
             ("preconditioner", PixelBlocks, TypeError, "expected an instance of LayerPreconditioner"),
             ("preconditioner", None, TypeError, "expected an instance of LayerPreconditioner"),
-            ("eigensolver", "lobpcg", TypeError, "expected an instance of Eigensolver, got str"),
+            ("eigensolver", "lobpcg", ValueError, "expected calls of LOBPCG, ShiftInvert with plain values"),
+            ("eigensolver", "Nonsense()", ValueError, "expected one of LOBPCG, ShiftInvert, got Nonsense"),
+            ("eigensolver", "Multigrid()", ValueError, "expected an eigensolver, got 'Multigrid()'"),
+            ("eigensolver", "LOBPCG(tol=1", ValueError, "expected one such as LOBPCG(), got 'LOBPCG(tol=1'"),
+            ("eigensolver", "LOBPCG(tol='a')", TypeError, "LOBPCG(tol='a'): tol: expected a number, got str"),
+            ("eigensolver", None, TypeError, "expected an instance of Eigensolver, got NoneType"),
             ("eigensolver", Multigrid(), TypeError, "expected an instance of Eigensolver, got Multigrid"),
             ("working_pixels", 8, ValueError, "expected an integer of at least 9, got 8"),
             ("working_pixels", "default", TypeError, "expected an integer, got str"),
@@ -98,7 +103,28 @@ class TestWorkingPixels:
 
 
 class TestTexts:
-    """`segment` takes an eigensolver and an affinity as the expressions that they print."""
+    """Settings and `segment` take an eigensolver, and `segment` an affinity, as what they print."""
+
+    @pytest.mark.parametrize("text", ["ShiftInvert()", "ShiftInvert"])
+    def test_an_eigensolver_of_the_settings(self, text: str) -> None:
+        by_text = Settings(eigensolver=text)
+        assert by_text == Settings(ShiftInvert())
+        assert by_text.eigensolver == ShiftInvert()
+        assert hash(by_text) == hash(Settings(ShiftInvert()))
+        assert replace(PUBLISHED, eigensolver="LOBPCG(tol=1e-4)").eigensolver == LOBPCG(tol=1e-4)
+
+    def test_all_ways_refuse_a_text_alike(self, image: np.ndarray) -> None:
+        said = set()
+        for refused in (
+            lambda text: Settings(eigensolver=text),
+            lambda text: segment(image, eigensolver=text, **QUICK),
+            lambda text: spectral_matting(image, eigensolver=text),
+            Eigensolver.parse,
+        ):
+            with pytest.raises(ValueError, match=r"\Aeigensolver: [^\n]*\Z") as caught:
+                refused("Nonsense()")
+            said.add(str(caught.value))
+        assert len(said) == 1
 
     def test_an_eigensolver(self, image: np.ndarray) -> None:
         by_name = segment(image, eigensolver="ShiftInvert()", **QUICK)

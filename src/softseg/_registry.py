@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, overload
@@ -84,6 +85,8 @@ class Registry(Generic[Thing]):
     check : callable, optional
         Is given a thing that was registered, when it is first asked for. It returns what was expected in its
         place, for the error message, or None if the thing is right.
+    sums : bool
+        Whether what the things make can be added and scaled, which error messages then say.
 
     Examples
     --------
@@ -101,9 +104,11 @@ class Registry(Generic[Thing]):
         argument: str,
         table: Mapping[str, str],
         check: Callable[[Any], str | None] = lambda _: None,
+        sums: bool = True,
     ) -> None:
         self.kind = kind
         self.argument = argument
+        self.sums = sums
         self._check = check
         self._known: dict[str, Any] = {name: Reference(where) for name, where in table.items()}
 
@@ -198,7 +203,7 @@ class Registry(Generic[Thing]):
         return {entry.name: entry for entry in sorted(found, key=lambda entry: entry.name)}
 
 
-def parse(text: str, registries: Iterable[Registry[Any]]) -> Any:
+def parse(text: str, registries: Iterable[Registry[Any]], parts: Iterable[Registry[Any]] = ()) -> Any:
     """Return the object that an expression over registered names stands for.
 
     An expression is a call of a registered name with numbers, strings or further such expressions as
@@ -210,6 +215,9 @@ def parse(text: str, registries: Iterable[Registry[Any]]) -> Any:
         Such as ``"MattingAffinity(epsilon=1e-6) + 0.01 * ColorAffinity()"``.
     registries : iterable of Registry
         Where names are looked up. The first one's ``argument`` stands before messages.
+    parts : iterable of Registry
+        Where names are looked up as well: what may be given to a call. Messages list the names of such a
+        registry only where a parameter is called like its ``argument``, or may be of any kind.
 
     Raises
     ------
@@ -224,11 +232,10 @@ def parse(text: str, registries: Iterable[Registry[Any]]) -> Any:
     >>> parse("2 * Fraction(1, 3)", [Registry("numbers", "number", {"Fraction": "fractions:Fraction"})])
     Fraction(2, 3)
     """
-    registries = tuple(registries)
+    registries, parts = tuple(registries), tuple(parts)
     argument = registries[0].argument
-    example = _give_example(registries[0])
     no_expression = ValueError(
-        f"{argument}: expected a sum of terms such as {example}, got {_shorten(repr(text))}"
+        f"{argument}: expected {_give_example(registries[0])}, got {_shorten(repr(text))}"
     )
     if len(text) > LONGEST_EXPRESSION:
         raise no_expression
@@ -237,17 +244,29 @@ def parse(text: str, registries: Iterable[Registry[Any]]) -> Any:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise no_expression from None
     try:
-        return _Evaluation(argument, registries).evaluate(tree)
+        return _Evaluation(argument, registries, registries, parts).evaluate(tree)
     except RecursionError:
         raise no_expression from None
 
 
+@dataclass(frozen=True)
 class _Evaluation:
-    """The value of an expression, part by part."""
+    """The value of an expression, part by part.
 
-    def __init__(self, argument: str, registries: tuple[Registry[Any], ...]) -> None:
-        self.argument = argument
-        self.registries = registries
+    Attributes
+    ----------
+    argument : str
+        What stands before messages.
+    expected : tuple of Registry
+        Whose names messages list.
+    registries, parts : tuple of Registry
+        Where names are looked up.
+    """
+
+    argument: str
+    expected: tuple[Registry[Any], ...]
+    registries: tuple[Registry[Any], ...]
+    parts: tuple[Registry[Any], ...]
 
     def evaluate(self, node: ast.expr) -> Any:
         match node:
@@ -255,6 +274,8 @@ class _Evaluation:
                 return node.value
             case ast.Name(id="inf" | "nan" as name):  # as Python prints them
                 return float(name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="np")), args=[number], keywords=[]):
+                return self.evaluate(number)  # as NumPy prints its scalars: np.float64(1e-06)
             case ast.Tuple() | ast.List():
                 return tuple(self.evaluate(element) for element in node.elts)
             case ast.UnaryOp(op=ast.USub()):
@@ -266,24 +287,32 @@ class _Evaluation:
             case ast.Call(func=ast.Name(id=name)):
                 return self._call(name, node)
             case _:
+                forms = "with plain values" + self._can_be_added * ", their sums and multiples"
                 raise ValueError(
-                    f"{self.argument}: expected calls of {self._list_names()} with plain values, their sums "
-                    f"and multiples, got {_show(node)}{self._hint(node)}"
+                    f"{self.argument}: expected calls of {self._list_names()} {forms}, "
+                    f"got {_show(node)}{self._hint(node)}"
                 )
 
     def _call(self, name: str, node: ast.Call) -> Any:
-        registry = next((registry for registry in self.registries if name in registry), None)
+        registry = self._find_registry(name)
         if registry is None:
             raise ValueError(f"{self.argument}: expected one of {self._list_names()}, got {_shorten(name)}")
         if any(keyword.arg is None for keyword in node.keywords):
             raise ValueError(f"{self.argument}: expected named parameters, got {_show(node)}")
-        values = [self.evaluate(part) for part in node.args]
-        named = {str(part.arg): self.evaluate(part.value) for part in node.keywords}
+        values = [self._within().evaluate(part) for part in node.args]
+        named = {str(part.arg): self._within(part.arg).evaluate(part.value) for part in node.keywords}
         try:
             return registry[name](*values, **named)
         except (TypeError, ValueError, ArithmeticError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{self.argument}: {_show(node)}: {' '.join(str(error).split())}") from None
+
+    def _within(self, parameter: str | None = None) -> _Evaluation:
+        """Return what evaluates a call's parameter. Its name may say of which kind it must be."""
+        kind = tuple(registry for registry in self.parts if registry.argument == parameter)
+        if kind:
+            return replace(self, argument=f"{self.argument}: {parameter}", expected=kind)
+        return replace(self, expected=self.registries + self.parts)
 
     def _compute(self, node: ast.expr, operation: Callable[..., Any], *operands: ast.expr) -> Any:
         values = [self.evaluate(operand) for operand in operands]
@@ -299,15 +328,22 @@ class _Evaluation:
 
     def _hint(self, node: ast.expr) -> str:
         match node:
-            case ast.Name(id=name) if any(name in registry for registry in self.registries):
+            case ast.Name(id=name) if self._find_registry(name) is not None:
                 return f"; write {name}()"
-            case ast.BinOp(op=ast.Sub()):
+            case ast.BinOp(op=ast.Sub()) if self._can_be_added:
                 return "; write a + -1 * b for a - b"
             case _:
                 return ""
 
+    def _find_registry(self, name: str) -> Registry[Any] | None:
+        return next((registry for registry in self.registries + self.parts if name in registry), None)
+
+    @property
+    def _can_be_added(self) -> bool:
+        return any(registry.sums for registry in self.expected)
+
     def _list_names(self) -> str:
-        return ", ".join(name for registry in self.registries for name in registry.names())
+        return ", ".join(name for registry in self.expected for name in registry.names())
 
 
 def _find_place(thing: Any) -> str | None:
@@ -318,7 +354,8 @@ def _find_place(thing: Any) -> str | None:
 
 
 def _give_example(registry: Registry[Any]) -> str:
-    return " + ".join(f"{name}()" for name in registry.names()[:2])
+    calls = [f"{name}()" for name in registry.names()[:2]]
+    return f"a sum of terms such as {' + '.join(calls)}" if registry.sums else f"one such as {calls[0]}"
 
 
 def _show(node: ast.expr) -> str:

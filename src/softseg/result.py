@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
@@ -14,7 +15,8 @@ from jaxtyping import Float, Int
 from softseg.affinity import Affinity
 from softseg.eigen import Eigenpairs
 from softseg.formats import save
-from softseg.formats.npz import load_npz
+from softseg.formats.affinity_text import UnrestoredAffinity
+from softseg.formats.registry import read
 from softseg.grid import Laplacian
 from softseg.layers.display import preview, show
 from softseg.layers.propagation import propagate
@@ -43,7 +45,8 @@ class SoftSegmentation(LayerStack):
     scene : Scene
         What the affinities saw, at working size (h, w), which is the photo's size unless it was shrunk.
     affinity : Affinity or None
-        What the Laplacian was made of; None if the result was read from a file that could not hold it.
+        What the Laplacian was made of; None if the result was read from a file that could not hold it, or
+        from one that names terms which are not known here.
     eigenpairs : Eigenpairs
         The smallest eigenpairs of the Laplacian.
     initial_alphas : ndarray, shape (h, w, K0)
@@ -65,13 +68,16 @@ class SoftSegmentation(LayerStack):
     initial_alphas: Float[np.ndarray, "h w K0"]
     timings: dict[str, float]
     given_laplacian: InitVar[Laplacian | None] = field(default=None, kw_only=True)
+    # What a file said of the affinity, where it could not be restored. It is an argument of the constructor,
+    # so that `dataclasses.replace`, and with it every edit, hands it on.
+    _unrestored_affinity: UnrestoredAffinity | None = field(default=None, kw_only=True)
+    _known_laplacian: Laplacian | None = field(default=None, init=False)
 
     def __post_init__(
         self, given_colors: Float[np.ndarray, "H W K 3"] | None, given_laplacian: Laplacian | None
     ) -> None:
         super().__post_init__(given_colors)
-        if given_laplacian is not None:
-            vars(self)["laplacian"] = given_laplacian  # so that the cached property has nothing to make
+        object.__setattr__(self, "_known_laplacian", given_laplacian)
 
     @cached_property
     def laplacian(self) -> Laplacian:
@@ -80,11 +86,23 @@ class SoftSegmentation(LayerStack):
         Raises
         ------
         ValueError
-            If the affinity is not known, because a file could not hold it: give it to `load`.
+            If the affinity is not known, because a file could not hold it: give it to `load`. If the file
+            named it, the message has what it said, and why that could not be restored.
         """
+        if self._known_laplacian is not None:
+            return self._known_laplacian
         if self.affinity is None:
-            raise ValueError("affinity: not known; give the one the layers were made with to load()")
+            raise ValueError(self._say_what_is_missing())
         return self.affinity.laplacian(self.scene)
+
+    def _say_what_is_missing(self) -> str:
+        """Return one line: how to make the affinity known, and why it is not."""
+        advice = "affinity: not known; give the one the layers were made with to load()"
+        if self._unrestored_affinity is None:
+            return advice
+        return (
+            f"{advice}, or install, import or register its terms and load again: {self._unrestored_affinity}"
+        )
 
     @property
     def features(self) -> Float[np.ndarray, "h w C"]:
@@ -110,21 +128,21 @@ class SoftSegmentation(LayerStack):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], affinity: Affinity | None = None) -> SoftSegmentation:
-        """Read a result that was saved as ``.npz``.
+        """Read a result that was saved as ``.npz``, or in any other format that has a reader.
 
-        Alphas, the photo, features, superpixels and eigenvalues come back exactly, and so does the Laplacian.
-        Colors are rounded to 8 bits. Eigenvectors, and with them the layers before grouping, are rounded by
-        0.1 % of their length, or by more where the file would be too large, as for noise
+        From ``.npz``, alphas, the photo, features, superpixels and eigenvalues come back exactly, and so does
+        the Laplacian. Colors are rounded to 8 bits. Eigenvectors, and with them the layers before grouping,
+        are rounded by 0.1 % of their length, or by more where the file would be too large, as for noise
         (`softseg.formats.packing`).
 
         Parameters
         ----------
         path : str or path
-            The file.
+            The file. Its suffix says which format it is of (`softseg.formats.Format`).
         affinity : Affinity, optional
             What the Laplacian was made of. Default: what the file names, if all of its terms are registered
             (`softseg.affinity.register`). Otherwise the affinity is None, because files do not hold code, and
-            `laplacian` raises.
+            `laplacian` raises; `save` writes the file's text back.
 
         Returns
         -------
@@ -135,14 +153,23 @@ class SoftSegmentation(LayerStack):
         FileNotFoundError
             If there is no such file.
         ValueError
-            If it is not such an archive, or damaged.
+            If it is not of the format that its suffix stands for, or damaged, or if that format cannot be
+            read.
+
+        Warns
+        -----
+        UserWarning
+            In one line, if the file names an affinity that cannot be restored.
 
         Examples
         --------
         >>> from softseg import SoftSegmentation
         >>> SoftSegmentation.load("photo.npz").select(point=(320, 200))  # doctest: +SKIP
         """
-        return cls(**load_npz(path, affinity))
+        result = cls(**read(path, affinity))
+        if result._unrestored_affinity is not None:
+            warnings.warn(result._say_what_is_missing(), stacklevel=2)
+        return result
 
     def select(
         self,

@@ -148,8 +148,6 @@ def segment(
 def _choose_settings(settings: Settings | None, eigensolver: Any, working_pixels: Any) -> Settings:
     """Return the settings with what was asked for besides them."""
     settings = DEFAULT if settings is None else check_instance("settings", settings, Settings)
-    if isinstance(eigensolver, str):
-        eigensolver = Eigensolver.parse(eigensolver)
     if eigensolver is not None:
         settings = replace(settings, eigensolver=eigensolver)
     if not isinstance(working_pixels, str) or working_pixels != "default":

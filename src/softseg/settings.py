@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import final
 
 from softseg._checks import check_count, check_instance
@@ -15,16 +15,20 @@ from softseg.sparsify.constrained_stage import SAMPLE
 # (docs/performance.md).
 WORKING_PIXELS = 640 * 480
 
+# Defaults, which all settings may share because they never change.
+_LOBPCG = LOBPCG()
+_PIXEL_BLOCKS = PixelBlocks()
+
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Settings:
     """How the stages are computed: what trades exactness for time. The method's own numbers are not here.
 
     Attributes
     ----------
     eigensolver : Eigensolver
-        Finds the Laplacian's smallest eigenpairs.
+        Finds the Laplacian's smallest eigenpairs. A text may be given, which `Eigensolver.parse` reads.
     sample : int or None
         How many pixels the constrained stage's energy is summed over; None: all.
     preconditioner : LayerPreconditioner
@@ -42,20 +46,36 @@ class Settings:
     >>> from softseg import Settings
     >>> Settings(working_pixels=None).sample
     8192
+    >>> Settings(eigensolver="ShiftInvert()").eigensolver
+    ShiftInvert()
     """
 
-    eigensolver: Eigensolver = field(default_factory=LOBPCG)
-    sample: int | None = SAMPLE
-    preconditioner: LayerPreconditioner = field(default_factory=PixelBlocks)
-    working_pixels: int | None = WORKING_PIXELS
+    eigensolver: Eigensolver
+    sample: int | None
+    preconditioner: LayerPreconditioner
+    working_pixels: int | None
 
-    def __post_init__(self) -> None:
-        check_instance("eigensolver", self.eigensolver, Eigensolver)
-        check_instance("preconditioner", self.preconditioner, LayerPreconditioner)
-        if self.sample is not None:
-            check_count("sample", self.sample)
-        if self.working_pixels is not None:
-            check_count("working_pixels", self.working_pixels, least=LEAST_PIXELS)
+    def __init__(
+        self,
+        eigensolver: Eigensolver | str = _LOBPCG,
+        sample: int | None = SAMPLE,
+        preconditioner: LayerPreconditioner = _PIXEL_BLOCKS,
+        working_pixels: int | None = WORKING_PIXELS,
+    ) -> None:
+        # Written out, because an eigensolver may be given as a text. Whoever takes one hands it on to here.
+        if isinstance(eigensolver, str):
+            eigensolver = Eigensolver.parse(eigensolver)
+        self._set("eigensolver", check_instance("eigensolver", eigensolver, Eigensolver))
+        self._set("preconditioner", check_instance("preconditioner", preconditioner, LayerPreconditioner))
+        if sample is not None:
+            check_count("sample", sample)
+        self._set("sample", sample)
+        if working_pixels is not None:
+            check_count("working_pixels", working_pixels, least=LEAST_PIXELS)
+        self._set("working_pixels", working_pixels)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
 
 
 #: What `segment` uses unless told otherwise.

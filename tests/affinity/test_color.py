@@ -17,17 +17,18 @@ class TestColorAffinity(AffinityCase):
     def affinity(self) -> ColorAffinity:
         return ColorAffinity()
 
-    def oracle(self, scene: Scene) -> np.ndarray:
+    def oracle(self, scene: Scene, affinity: ColorAffinity) -> np.ndarray:
         height, width = scene.shape
         pixel, color = representatives(scene), means(scene, scene.image)
         matrix = np.zeros((height * width, height * width))
         for a, b in itertools.combinations(range(len(pixel)), 2):
             (ya, xa), (yb, xb) = divmod(pixel[a], width), divmod(pixel[b], width)
             apart = (ya + 1) / height - (yb + 1) / height, (xa + 1) / width - (xb + 1) / width
-            if np.hypot(*apart) <= 0.2:
-                affinity = (erf(50 * (1 - np.linalg.norm(color[a] - color[b]) - 0.95)) + 1) / 2
-                matrix[pixel[a], pixel[b]] += affinity
-                matrix[pixel[b], pixel[a]] += affinity
+            if np.hypot(*apart) <= affinity.radius:
+                likeness = 1 - np.linalg.norm(color[a] - color[b])
+                attraction = (erf(affinity.steepness * (likeness - affinity.threshold)) + 1) / 2
+                matrix[pixel[a], pixel[b]] += attraction
+                matrix[pixel[b], pixel[a]] += attraction
         return matrix
 
 

@@ -16,7 +16,7 @@ class TestMattingAffinity(AffinityCase):
     def affinity(self) -> MattingAffinity:
         return MattingAffinity()
 
-    def oracle(self, scene: Scene) -> np.ndarray:
+    def oracle(self, scene: Scene, affinity: MattingAffinity) -> np.ndarray:
         height, width = scene.shape
         matrix = np.zeros((height * width, height * width))
         for top, left in itertools.product(range(height - 2), range(width - 2)):
@@ -24,10 +24,10 @@ class TestMattingAffinity(AffinityCase):
             colors = np.array([scene.image[pixel] for pixel in window])
             mean = sum(colors) / 9
             covariance = sum(np.outer(color - mean, color - mean) for color in colors) / 9
-            inverse = np.linalg.inv(covariance + 1e-7 / 9 * np.eye(3))
+            inverse = np.linalg.inv(covariance + affinity.epsilon / 9 * np.eye(3))
             for (i, (yi, xi)), (j, (yj, xj)) in itertools.product(enumerate(window), repeat=2):
-                affinity = (1 + (colors[i] - mean) @ inverse @ (colors[j] - mean)) / 9
-                matrix[yi * width + xi, yj * width + xj] += affinity
+                likeness = (colors[i] - mean) @ inverse @ (colors[j] - mean)
+                matrix[yi * width + xi, yj * width + xj] += (1 + likeness) / 9
         return matrix
 
 

@@ -16,13 +16,14 @@ class TestSemanticAffinity(AffinityCase):
     def affinity(self) -> SemanticAffinity:
         return SemanticAffinity()
 
-    def oracle(self, scene: Scene) -> np.ndarray:
+    def oracle(self, scene: Scene, affinity: SemanticAffinity) -> np.ndarray:
         pixel, feature = representatives(scene), means(scene, scene.features)
         matrix = np.zeros((scene.image.shape[0] * scene.image.shape[1],) * 2)
         for a, b in touching(scene):
-            affinity = erf(20 * (1 - np.linalg.norm(feature[a] - feature[b]) - 0.85))
-            matrix[pixel[a], pixel[b]] += affinity
-            matrix[pixel[b], pixel[a]] += affinity
+            likeness = 1 - np.linalg.norm(feature[a] - feature[b])
+            attraction = erf(affinity.steepness * (likeness - affinity.threshold))
+            matrix[pixel[a], pixel[b]] += attraction
+            matrix[pixel[b], pixel[a]] += attraction
         return matrix
 
 

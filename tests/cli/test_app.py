@@ -14,8 +14,9 @@ from PIL import Image
 from tests.cli.command import PUBLISHED, FakeSegment, one_line
 
 import softseg
-from softseg import Affinity, ColorAffinity, MattingAffinity
+from softseg import Affinity, ColorAffinity, Eigensolver, MattingAffinity
 from softseg.cli import main
+from softseg.eigen import LOBPCG, Multigrid, ShiftInvert
 
 
 class TestSegment:
@@ -98,6 +99,81 @@ class TestAffinity:
         assert said in line
         assert segment.options == {}
         assert os.listdir() == [photo.name]
+
+
+class TestEigensolver:
+    """`--eigensolver`, a call of a registered name, or the name alone."""
+
+    @pytest.mark.parametrize(
+        ("text", "eigensolver"),
+        [
+            ("ShiftInvert", ShiftInvert()),
+            ("ShiftInvert()", ShiftInvert()),
+            ("LOBPCG(preconditioner=Multigrid())", LOBPCG(preconditioner=Multigrid())),
+            ("LOBPCG(tol=1e-4, max_iterations=9)", LOBPCG(tol=1e-4, max_iterations=9)),
+        ],
+    )
+    def test_arrives(self, segment: FakeSegment, photo: Path, text: str, eigensolver: Eigensolver) -> None:
+        assert main(["segment", photo.name, "--eigensolver", text, "-q"]) == 0
+        assert segment.options["eigensolver"] == eigensolver
+
+    def test_beside_the_published_settings(self, segment: FakeSegment, photo: Path) -> None:
+        assert main(["segment", photo.name, "--published", "--eigensolver", "LOBPCG", "-q"]) == 0
+        assert segment.options["settings"] is PUBLISHED
+        assert segment.options["eigensolver"] == LOBPCG()
+
+    @pytest.mark.usefixtures("unhooked")
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "expected one such as LOBPCG(), got ''"),
+            ("LOBPCG(", "expected one such as LOBPCG(), got 'LOBPCG('"),
+            ("Nonsense()", "expected one of LOBPCG, ShiftInvert, got Nonsense"),
+            ("lobpcg", "expected calls of LOBPCG, ShiftInvert with plain values, got lobpcg"),
+            ("Multigrid()", "expected an eigensolver, got 'Multigrid()'"),
+            ("LOBPCG(tol=-1.0)", "tol: expected a finite number above 0, got -1.0"),
+            ("LOBPCG(sharpness=1)", "sharpness"),
+            (
+                "LOBPCG(preconditioner=Nonsense())",
+                "expected one of LocalInverse, Multigrid, ShiftedInverse, got Nonsense",
+            ),
+            (
+                "LOBPCG(preconditioner=ShiftInvert())",
+                "expected an instance of Preconditioner, got ShiftInvert",
+            ),
+            ("LOBPCG() + ShiftInvert()", "expected terms that add and scale"),
+            ("__import__('os').remove('my photo.png')", "expected calls of LOBPCG, ShiftInvert"),
+        ],
+    )
+    def test_a_bad_one_is_bad_usage(
+        self,
+        segment: FakeSegment,
+        photo: Path,
+        capsys: pytest.CaptureFixture[str],
+        text: str,
+        said: str,
+    ) -> None:
+        assert main(["segment", photo.name, "--eigensolver", text]) == 2
+        line = one_line(capsys)
+        assert "'--eigensolver'" in line
+        assert said in line
+        assert segment.options == {}
+        assert os.listdir() == [photo.name]
+
+    def test_computes(self, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nothing faked, on more pixels than LAPACK solves."""
+        pixels = np.full((30, 40, 3), (200, 60, 40), np.uint8)
+        pixels[:, 20:] = (30, 80, 190)
+        grain = np.random.default_rng(2).integers(0, 12, pixels.shape, dtype=np.uint8)
+        Image.fromarray(pixels + grain).save(photo)
+        options = "--features low-level --layers 2 --eigenvectors 10 --initial 4 --superpixels 40 -q"
+        for name in ("LOBPCG", "ShiftInvert"):
+            output = f"{name}.npz"
+            assert main(["segment", photo.name, *options.split(), "--eigensolver", name, "-o", output]) == 0
+        found = [softseg.SoftSegmentation.load(f"{name}.npz") for name in ("LOBPCG", "ShiftInvert")]
+        iterated, exact = (result.eigenpairs.residuals.max() for result in found)
+        # The exact solver's residuals are rounding; LOBPCG stops at errors of 1e-6 of the diagonal.
+        assert exact < 1e-3 * iterated
 
 
 class TestBadUsage:

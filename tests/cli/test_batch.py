@@ -17,6 +17,7 @@ from tests.cli.command import FakeSegment, one_line
 
 import softseg
 from softseg.cli import main
+from softseg.eigen import ShiftInvert
 from softseg.formats import FORMATS, Format, register
 from softseg.testing import full_disk
 
@@ -245,6 +246,13 @@ class TestSeveralPhotos:
             "album/c.webp: 2 soft layers in out/c",
             "3 done",
         ]
+
+    def test_each_is_computed_as_asked(self, segment: FakeSegment) -> None:
+        given: list[object] = []
+        segment.action = lambda: given.append((segment.options["eigensolver"], segment.options["affinity"]))
+        choice = ["--eigensolver", "ShiftInvert", "--affinity", "MattingAffinity()"]
+        assert main(["segment", "album", *choice, "-q"]) == 0
+        assert given == 3 * [(ShiftInvert(), softseg.MattingAffinity())]
 
     def test_without_an_output_each_has_its_folder(self, segment: FakeSegment) -> None:
         assert main(["segment", "album/a.png", "album/b.JPG", "-q"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from softseg.testing import EigensolverCase
 
 
 class TestLOBPCG(EigensolverCase):
+    others: ClassVar = {"preconditioner": Multigrid(), "max_iterations": 2, "tol": 1e-3}
     value_tolerance = (
         5e-3  # it estimates its errors, of noise not well; the golden tests ask for 1e-3 on a photo
     )
@@ -60,6 +62,7 @@ class TestLOBPCG(EigensolverCase):
 
 
 class TestLOBPCGWithMultigrid(EigensolverCase):
+    others: ClassVar = {"preconditioner": LocalInverse()}
     value_tolerance = TestLOBPCG.value_tolerance
     vector_tolerance = TestLOBPCG.vector_tolerance
 

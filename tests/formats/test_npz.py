@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,12 +17,17 @@ from softseg import Affinity, ColorAffinity, MattingAffinity, Scene
 from softseg.affinity import AFFINITIES, register
 from softseg.affinity.default import AFFINITY
 from softseg.eigen import Eigenpairs
+from softseg.formats.affinity_text import UnrestoredAffinity
 from softseg.layers import load, save
 from softseg.result import SoftSegmentation
 from softseg.testing import FormatCase
 from softseg.testing.format import names
 
 NO_ARCHIVE = r"\Apath: expected an archive that softseg saved, got .*\.npz: .+\Z"
+NOT_RESTORED = (
+    r"\Aaffinity: not known; give the one the layers were made with to load\(\), or install, import or "
+    r"register its terms and load again: the file says .*, which cannot be restored \(.+\)\Z"
+)
 DOCUMENTED = {
     *("alphas", "colors", "image", "features", "superpixels", "affinity", "eigenvalues", "residuals"),
     *("converged", "eigenvector_bytes", "eigenvector_step", "initial_coefficients"),
@@ -125,7 +132,8 @@ def test_a_registered_affinity_comes_back(
 ) -> None:
     affinity = MattingAffinity() + 0.1 * OwnAffinity(weight=2.5)
     save(tmp_path / "out.npz", replace(result, affinity=affinity))
-    assert load(tmp_path / "out.npz").affinity is None
+    with pytest.warns(UserWarning, match=NOT_RESTORED):
+        assert load(tmp_path / "out.npz").affinity is None
     monkeypatch.setattr(AFFINITIES, "_known", dict(AFFINITIES._known))
     register("OwnAffinity", OwnAffinity)
     loaded = load(tmp_path / "out.npz")
@@ -139,7 +147,8 @@ def test_a_registered_affinity_that_cannot_be_imported_is_not_known(
     save(tmp_path / "out.npz", replace(result, affinity=OwnAffinity()))
     monkeypatch.setattr(AFFINITIES, "_known", dict(AFFINITIES._known))
     register("OwnAffinity", "there_is_no_such_package:OwnAffinity")
-    assert load(tmp_path / "out.npz").affinity is None
+    with pytest.warns(UserWarning, match=r"\Aaffinity: .*\(No module named 'there_is_no_such_package'\)\Z"):
+        assert load(tmp_path / "out.npz").affinity is None
 
 
 @pytest.mark.parametrize("affinity", [OwnAffinity(), MattingAffinity() + 0.1 * OwnAffinity(), None])
@@ -147,11 +156,105 @@ def test_others_are_for_the_caller_to_give(
     tmp_path: Path, result: SoftSegmentation, affinity: Affinity | None
 ) -> None:
     save(tmp_path / "out.npz", replace(result, affinity=affinity))
-    loaded = load(tmp_path / "out.npz")
+    with nullcontext() if affinity is None else pytest.warns(UserWarning, match=NOT_RESTORED):
+        loaded = load(tmp_path / "out.npz")
     assert loaded.affinity is None
     with pytest.raises(ValueError, match="affinity: not known; give the one"):
         loaded.laplacian  # noqa: B018
     assert load(tmp_path / "out.npz", MattingAffinity()).affinity == MattingAffinity()
+
+
+class TestAnAffinityThatIsNotKnownHere:
+    AFFINITY = MattingAffinity() + 0.1 * OwnAffinity(weight=2.5)
+
+    @pytest.fixture
+    def file(self, tmp_path: Path, result: SoftSegmentation) -> Path:
+        save(tmp_path / "out.npz", replace(result, affinity=self.AFFINITY))
+        return tmp_path / "out.npz"
+
+    @pytest.fixture
+    def loaded(self, file: Path) -> SoftSegmentation:
+        with pytest.warns(UserWarning, match=NOT_RESTORED):
+            return load(file)
+
+    def test_the_warning_is_one_line(self, file: Path) -> None:
+        with pytest.warns(UserWarning, match=NOT_RESTORED) as caught:
+            SoftSegmentation.load(file)
+        (warning,) = caught
+        assert "\n" not in str(warning.message)
+        assert repr(self.AFFINITY) in str(warning.message)
+
+    def test_what_needs_it_says_the_text_and_the_cause(self, loaded: SoftSegmentation) -> None:
+        message = rf"\Aaffinity: not known; .* {re.escape(repr(self.AFFINITY))}, .*, got OwnAffinity\)\Z"
+        with pytest.raises(ValueError, match=message):
+            loaded.laplacian  # noqa: B018
+        with pytest.raises(ValueError, match=message):
+            loaded.propagate(np.ones((9, 14), int), [1.0])
+
+    def test_saving_writes_the_text_back(self, tmp_path: Path, file: Path, loaded: SoftSegmentation) -> None:
+        edited = loaded.edit(0, lambda colors: 1 - colors)
+        for name, again in {
+            "again": loaded,
+            "edited": edited,
+            "replaced": replace(loaded, timings={}),
+        }.items():
+            save(tmp_path / f"{name}.npz", again)
+            assert stored_affinity(tmp_path / f"{name}.npz") == stored_affinity(file) == repr(self.AFFINITY)
+
+    def test_it_comes_back_where_it_is_known_again(
+        self, tmp_path: Path, loaded: SoftSegmentation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        save(tmp_path / "again.npz", loaded)
+        monkeypatch.setattr(AFFINITIES, "_known", dict(AFFINITIES._known))
+        register("OwnAffinity", OwnAffinity)
+        assert load(tmp_path / "again.npz").affinity == self.AFFINITY
+
+    def test_a_known_one_takes_its_place(self, tmp_path: Path, loaded: SoftSegmentation) -> None:
+        known = replace(loaded, affinity=MattingAffinity())
+        assert known.laplacian.shape == loaded.scene.shape
+        save(tmp_path / "known.npz", known)
+        assert stored_affinity(tmp_path / "known.npz") == repr(MattingAffinity())
+
+    def test_without_any_a_file_says_none(self, tmp_path: Path, result: SoftSegmentation) -> None:
+        save(tmp_path / "none.npz", replace(result, affinity=None))
+        save(tmp_path / "again.npz", load(tmp_path / "none.npz"))
+        assert stored_affinity(tmp_path / "none.npz") == stored_affinity(tmp_path / "again.npz") == "None"
+
+    @pytest.mark.parametrize(
+        ("raised", "cause"),
+        [
+            (RuntimeError("no\nlicense"), "no license"),
+            (AttributeError(), "AttributeError"),
+            (ValueError("weight: expected\n1"), r"OwnAffinity\(weight=2.5\): weight: expected 1"),
+        ],
+    )
+    def test_whatever_its_package_raises_all_else_is_read(
+        self, file: Path, result: SoftSegmentation, monkeypatch: pytest.MonkeyPatch, raised, cause: str
+    ) -> None:
+        class Broken(OwnAffinity):
+            def __init__(self, weight: float) -> None:
+                raise raised
+
+        monkeypatch.setattr(AFFINITIES, "_known", {**AFFINITIES._known, "OwnAffinity": Broken})
+        with pytest.warns(UserWarning, match=rf"\Aaffinity: not known; .* cannot be restored \({cause}\)\Z"):
+            np.testing.assert_array_equal(load(file).alphas, result.alphas)
+
+    def test_a_text_of_several_lines_is_shown_on_one_and_kept(
+        self, tmp_path: Path, result: SoftSegmentation
+    ) -> None:
+        text = "OwnAffinity(weights=array([[1.0],\n       [2.0]]))"
+        unknown = replace(result, affinity=None, _unrestored_affinity=UnrestoredAffinity(text, "any"))
+        save(tmp_path / "out.npz", unknown)
+        assert stored_affinity(tmp_path / "out.npz") == text
+        with pytest.warns(
+            UserWarning, match=r"says OwnAffinity\(weights=array\(\[\[1\.0\], \[2\.0\]\]\)\), "
+        ):
+            load(tmp_path / "out.npz")
+
+
+def stored_affinity(path: Path) -> str:
+    with np.load(path) as file:
+        return str(file["affinity"])
 
 
 def test_no_file(tmp_path: Path) -> None:

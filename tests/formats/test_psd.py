@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ def pixels(layer) -> np.ndarray:  # type: ignore[no-untyped-def]
 
 class TestPSD(FormatCase):
     suffix = ".psd"
+    others: ClassVar = {"blend": "normal"}
 
     def check(self, path: Path, result: SoftSegmentation) -> None:
         photo = 255 * result.image

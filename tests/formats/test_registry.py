@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from tests.results import Make
 
+from softseg import Affinity, MattingAffinity
 from softseg.formats import FORMATS, Format, format_of, register
-from softseg.layers import save
+from softseg.layers import load, save
 from softseg.result import SoftSegmentation
 from softseg.testing.format import names
 
@@ -83,6 +87,47 @@ class TestFormatsOfOthers:
     def test_a_writer_of_another_form(self) -> None:
         with pytest.raises(ValueError, match=r"\Afactory: expected 'package.module:name', got 'save_ora'\Z"):
             Format("layers for Krita", "save_ora")
+
+    def test_are_read_by_their_suffix(self, tmp_path: Path, make_segmentation: Make) -> None:
+        kept, asked = {}, []
+
+        def save_number(path: Path, result: SoftSegmentation) -> None:
+            kept[len(kept)] = result
+            path.write_text(json.dumps(len(kept) - 1))
+
+        def load_number(path: Path, affinity: Affinity | None) -> dict[str, object]:
+            asked.append(affinity)
+            result = kept[json.loads(Path(path).read_text())]
+            return {one.name: getattr(result, one.name) for one in fields(result) if one.init}
+
+        register(".ora", Format("a number", save_number, load_number))
+        result = make_segmentation(5, 8, 2)
+        result.save(tmp_path / "one.ora")
+        loaded = SoftSegmentation.load(tmp_path / "one.ora")
+        assert type(loaded) is SoftSegmentation
+        assert loaded.alphas is result.alphas
+        (tmp_path / "one.ora").rename(tmp_path / "two.ORA")
+        assert load(str(tmp_path / "two.ORA"), MattingAffinity()).alphas is result.alphas
+        assert asked == [None, MattingAffinity()]
+
+    def test_a_reader_by_name_is_imported_when_a_file_is_read(self) -> None:
+        register(".ora", Format("nothing", print, "there_is_no_such_package:load"))
+        with pytest.raises(ModuleNotFoundError):
+            load("out.ora")
+
+    def test_a_reader_of_another_form(self) -> None:
+        with pytest.raises(ValueError, match=r"\Afactory: expected 'package.module:name', got 'load_ora'\Z"):
+            Format("layers for Krita", print, "load_ora")
+
+    @pytest.mark.parametrize("name", ["photo.ora", "photo.psd", "photo", "photo.tif", "photo.npz.bak"])
+    def test_where_nothing_can_be_read_what_can_be_is_listed(self, tmp_path: Path, name: str) -> None:
+        register(".mine", Format("everything", print, dict))
+        register(".ora", Format("layers for Krita", print))
+        register(".broken", "there_is_no_such_package:FORMAT")
+        (tmp_path / name).touch()
+        message = r"\Apath: expected an archive that .* can read, whose name ends in \.npz, \.mine, got .*"
+        with pytest.raises(ValueError, match=message + re.escape(name) + r"\Z"):
+            load(tmp_path / name)
 
 
 def test_the_methods_save_and_load(tmp_path: Path, make_segmentation: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import FrozenInstanceError, dataclass, replace
 
 import numpy as np
@@ -49,6 +50,19 @@ class TestColors:
         given = LayerStack(stack.image, stack.alphas, given_colors=colors)
         other = replace(given, image=1 - given.image)
         np.testing.assert_array_equal(other.colors, layer_colors(1 - stack.image, stack.alphas))
+
+    def test_given_ones_are_kept_in_copies(self, stack: LayerStack, rng: np.random.Generator) -> None:
+        colors = rng.random((10, 14, 3, 3), dtype=np.float32)
+        given = LayerStack(stack.image, stack.alphas, given_colors=colors)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(given)).colors, colors)
+
+    def test_of_a_subclass_that_does_without_given_ones(self, stack: LayerStack) -> None:
+        @dataclass(frozen=True, eq=False, repr=False)
+        class Bare(LayerStack):
+            def __post_init__(self, given_colors: object) -> None:
+                """Ignore what is given."""
+
+        np.testing.assert_array_equal(Bare(stack.image, stack.alphas).colors, stack.colors)
 
     def test_rgba_is_layer_by_layer(self, stack: LayerStack) -> None:
         assert stack.rgba.shape == (3, 10, 14, 4)

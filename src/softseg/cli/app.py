@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from softseg.affinity import Affinity
+    from softseg.eigen import Eigensolver
 
 # click's UsageError. typer exports it under no name, and its newer versions bring a click of their own.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]
@@ -151,6 +152,15 @@ def segment(
             help="What makes pixels belong together, such as 'MattingAffinity() + 0.02 * ColorAffinity()'.",
         ),
     ] = None,
+    eigensolver: Annotated[
+        str | None,
+        typer.Option(
+            "--eigensolver",
+            metavar="NAME|CALL",
+            help="What finds the eigenvectors, such as ShiftInvert or "
+            "'LOBPCG(preconditioner=Multigrid())'. [dim]Default: LOBPCG[/dim]",
+        ),
+    ] = None,
     eigenvectors: Annotated[
         int | None,
         typer.Option(
@@ -198,7 +208,8 @@ def segment(
         "n_eigenvectors": eigenvectors,
         "n_initial": initial,
         "n_superpixels": superpixels,
-        "affinity": None if affinity is None else _parse_affinity(affinity),
+        "affinity": _parse(affinity, "Affinity"),
+        "eigensolver": _parse(eigensolver, "Eigensolver"),
     }
     options = {
         "features": None if features is None else _read_features(features),
@@ -229,13 +240,14 @@ def demo(
         print(batch.summary(job, result))
 
 
-def _parse_affinity(text: str) -> Affinity:
-    from softseg.affinity import Affinity
-
+def _parse(text: str | None, kind: str) -> Affinity | Eigensolver | None:
+    """Return what the text of ``--affinity`` or ``--eigensolver`` stands for; None if there is none."""
+    if text is None:
+        return None
     try:
-        return Affinity.parse(text)
+        return getattr(softseg, kind).parse(text)  # imported now: it is heavy
     except (TypeError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint="'--affinity'") from error
+        raise typer.BadParameter(str(error), param_hint=f"'--{kind.lower()}'") from error
 
 
 def _read_features(choice: str) -> str | np.ndarray:

@@ -81,7 +81,8 @@ class Eigensolver(abc.ABC):
         Parameters
         ----------
         text : str
-            What a solver prints, such as ``"LOBPCG(tol=1e-4, preconditioner=Multigrid())"``.
+            What a solver prints, such as ``"LOBPCG(tol=1e-4, preconditioner=Multigrid())"``, or a registered
+            name alone, such as ``"ShiftInvert"``: the solver with its defaults.
 
         Returns
         -------
@@ -91,7 +92,7 @@ class Eigensolver(abc.ABC):
         Raises
         ------
         TypeError, ValueError
-            In one line, if the text is no such expression; the message lists the names there are.
+            In one line, if the text is no such expression; the message lists the names that fit there.
 
         Examples
         --------
@@ -99,7 +100,8 @@ class Eigensolver(abc.ABC):
         >>> Eigensolver.parse("ShiftInvert()")
         ShiftInvert()
         """
-        solver = parse(text, [EIGENSOLVERS, PRECONDITIONERS])
+        call = f"{text.strip()}()" if text.strip() in EIGENSOLVERS else text
+        solver = parse(call, [EIGENSOLVERS], parts=[PRECONDITIONERS])
         if not isinstance(solver, Eigensolver):
             raise ValueError(f"eigensolver: expected an eigensolver, got {text!r}")
         return solver

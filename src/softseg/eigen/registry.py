@@ -21,6 +21,7 @@ EIGENSOLVERS: Registry[type[Eigensolver]] = Registry(
     "eigensolver",
     {"LOBPCG": "softseg.eigen.lobpcg:LOBPCG", "ShiftInvert": "softseg.eigen.shift_invert:ShiftInvert"},
     check=subclass_of("softseg.eigen.base:Eigensolver"),
+    sums=False,
 )
 
 #: Classes of preconditioners of LOBPCG by name.
@@ -33,6 +34,7 @@ PRECONDITIONERS: Registry[type[Preconditioner]] = Registry(
         "ShiftedInverse": "softseg.eigen.shifted_inverse:ShiftedInverse",
     },
     check=subclass_of("softseg.eigen.preconditioner:Preconditioner"),
+    sums=False,
 )
 
 register = EIGENSOLVERS.register

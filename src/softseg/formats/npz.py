@@ -16,6 +16,7 @@ from softseg._threads import workers
 from softseg.affinity import Affinity
 from softseg.eigen import Eigenpairs
 from softseg.eigen.blocks import TallBlocks
+from softseg.formats.affinity_text import affinity_text, restored_affinity
 from softseg.formats.packing import FASTEST, packed, unpacked
 from softseg.images import as_image, eight_bits
 from softseg.scene import Scene
@@ -93,7 +94,7 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
         The file.
     affinity : Affinity, optional
         What the Laplacian was made of. Default: what the archive names, if all of its terms are registered
-        (`softseg.affinity.register`).
+        (`softseg.affinity.register`); otherwise None, and the result remembers the text and the cause.
 
     Returns
     -------
@@ -133,7 +134,7 @@ def _collect_arrays(result: Decomposition) -> dict[str, np.ndarray]:
         "image": _shorten(result.image),
         "features": scene.features,
         "superpixels": scene.superpixels.astype(np.int32),
-        "affinity": np.array(repr(result.affinity)),
+        "affinity": np.array(affinity_text(result)),
         "eigenvalues": pairs.values,
         "residuals": pairs.residuals,
         "converged": np.array(pairs.converged),
@@ -194,7 +195,7 @@ def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> di
         "image": as_image(arrays["image"]),
         "alphas": arrays["alphas"],
         "scene": scene,
-        "affinity": _restore_affinity(str(arrays["affinity"])) if affinity is None else affinity,
+        **restored_affinity(str(arrays["affinity"]), affinity),
         "eigenpairs": Eigenpairs(
             arrays["eigenvalues"], vectors, arrays["residuals"], bool(arrays["converged"])
         ),
@@ -204,11 +205,3 @@ def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> di
         ),
         "given_colors": arrays["colors"] / np.float32(255),
     }
-
-
-def _restore_affinity(text: str) -> Affinity | None:
-    """Return the affinity that prints like this, if all of its terms are registered."""
-    try:
-        return Affinity.parse(text)
-    except (ImportError, TypeError, ValueError):
-        return None

@@ -14,13 +14,14 @@ from softseg._files import whole_files as whole_files
 from softseg._registry import Reference, Registry
 
 if TYPE_CHECKING:
+    from softseg.affinity import Affinity
     from softseg.layers.stack import Decomposition
 
 
 @final
 @dataclass(frozen=True)
 class Format:
-    """A file format.
+    """A file format: what it is for, what writes it, and what reads it if that can be done.
 
     Attributes
     ----------
@@ -29,23 +30,33 @@ class Format:
     writer : callable or str
         Takes a path, a result, and options by name. A text says where it is, ``"package.module:function"``;
         it is then imported when a file is written.
+    reader : callable or str, optional
+        Takes a path, and what `SoftSegmentation.load` was given as the affinity, which may be None. It
+        returns the keyword arguments of `softseg.SoftSegmentation` as a dict. A text says where it is,
+        likewise. Default: None, files of this format are written only.
 
     Raises
     ------
     ValueError
-        If the writer is a text that is not of this form.
+        If the writer or reader is a text that is not of this form.
     """
 
     meaning: str
     writer: Callable[..., None] | str
+    reader: Callable[..., dict[str, Any]] | str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.writer, str):
-            Reference(self.writer)  # raises
+        for function in (self.writer, self.reader):
+            if isinstance(function, str):
+                Reference(function)  # raises
 
     def load_writer(self) -> Callable[..., None]:
         """Return the function that writes."""
         return Reference(self.writer).load() if isinstance(self.writer, str) else self.writer
+
+    def load_reader(self) -> Callable[..., dict[str, Any]] | None:
+        """Return the function that reads; None if there is none."""
+        return Reference(self.reader).load() if isinstance(self.reader, str) else self.reader
 
 
 #: File formats by suffix. The entry points' group is ``softseg.formats``. What stands here imports nothing:
@@ -57,7 +68,12 @@ FORMATS: Registry[Format] = Registry(
     check=lambda thing: None if isinstance(thing, Format) else "a softseg.formats.Format",
 )
 FORMATS.register(
-    ".npz", Format("everything, for softseg select and SoftSegmentation.load", "softseg.formats.npz:save_npz")
+    ".npz",
+    Format(
+        "everything, for softseg select and SoftSegmentation.load",
+        "softseg.formats.npz:save_npz",
+        "softseg.formats.npz:load_npz",
+    ),
 )
 FORMATS.register(".psd", Format("layers for Photoshop and GIMP", "softseg.formats.psd:save_psd"))
 FORMATS.register(".html", Format("a page to look at", "softseg.formats.viewer:save_html"))
@@ -69,7 +85,7 @@ FOLDER = Format("one RGBA PNG per layer", "softseg.formats.png:save_png_folder")
 
 
 def register(suffix: str, new: Format | str) -> None:
-    """Make a format available to `save` and to the command line.
+    """Make a format available to `save`, to the command line, and with a reader to `SoftSegmentation.load`.
 
     Parameters
     ----------
@@ -159,6 +175,55 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
     writer = chosen.load_writer()
     _check_options(path, writer, options)
     writer(path, result, **options)
+
+
+def read(path: str | os.PathLike[str], affinity: Affinity | None = None) -> dict[str, Any]:
+    """Read a file of the format that the path's suffix stands for, as what `SoftSegmentation` is made of.
+
+    Parameters
+    ----------
+    path : str or path
+        ``*.npz`` (`softseg.formats.npz.load_npz`), or any other suffix that a format with a reader was
+        registered for.
+    affinity : Affinity, optional
+        What the Laplacian was made of. Default: what the file says.
+
+    Returns
+    -------
+    dict
+        The keyword arguments of `softseg.SoftSegmentation`, whose `load` makes one of them.
+
+    Raises
+    ------
+    ValueError
+        If the suffix stands for no format that can be read; the message lists those that do. Or if the file
+        is not of that format.
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> from softseg.formats.registry import read
+    >>> read("a.psd")
+    Traceback (most recent call last):
+    ValueError: path: expected an archive that softseg saved and can read, whose name ends in .npz, got a.psd
+    """
+    chosen = format_of(path)
+    reader = None if chosen is None else chosen.load_reader()
+    if reader is None:
+        known = ", ".join(suffix for suffix in FORMATS if _is_readable(suffix))
+        raise ValueError(
+            f"path: expected an archive that softseg saved and can read, whose name ends in {known}, "
+            f"got {os.fspath(path)}"
+        )
+    return reader(path, affinity)
+
+
+def _is_readable(suffix: str) -> bool:
+    try:
+        return FORMATS[suffix].reader is not None
+    except (ImportError, AttributeError, TypeError):  # another package's, which is broken
+        return False
 
 
 def _check_options(path: Path, writer: Callable[..., None], options: dict[str, Any]) -> None:

@@ -54,10 +54,11 @@ class LayerStack:
     image: Float[np.ndarray, "H W 3"]
     alphas: Float[np.ndarray, "H W K"]
     given_colors: InitVar[Float[np.ndarray, "H W K 3"] | None] = field(default=None, kw_only=True)
+    # No argument of the constructor, so that `dataclasses.replace` does not hand it on.
+    _known_colors: Float[np.ndarray, "H W K 3"] | None = field(default=None, init=False)
 
     def __post_init__(self, given_colors: Float[np.ndarray, "H W K 3"] | None) -> None:
-        if given_colors is not None:
-            vars(self)["colors"] = given_colors  # so that the cached property has nothing to find
+        object.__setattr__(self, "_known_colors", given_colors)
 
     @cached_property
     def colors(self) -> Float[np.ndarray, "H W K 3"]:
@@ -66,6 +67,8 @@ class LayerStack:
         They are smooth where a layer is thin, so that it can be put before another background; see
         `softseg.layers.layer_colors`.
         """
+        if self._known_colors is not None:
+            return self._known_colors
         return layer_colors(self.image, self.alphas)
 
     @property

@@ -12,12 +12,14 @@ They need pytest: ``pip install softseg[test]``. A test case is a class to inher
         def affinity(self):
             return DepthAffinity()
 
-        def oracle(self, scene):             # the same matrix, dense and by slow loops
+        def oracle(self, scene, affinity):   # the same matrix, dense and by slow loops
             ...
 
 There are `AffinityCase`, `EigensolverCase`, `PreconditionerCase`, `ExtractorCase` and `FormatCase`; the
-docstring of each says what to override. They bring whatever they need, and no fixture of yours is asked for.
-A test that cannot hold for your part is left out by ``test_name_of_it = None``, with a comment that says why.
+docstring of each says what to override. The first four have in common the tests of a frozen dataclass, whose
+parameters are checked, printed, compared and used. They bring whatever they need, and no fixture of yours is
+asked for. A test that cannot hold for your part is left out by ``test_name_of_it = None``, with a comment
+that says why.
 
 What pytest shows of an assertion that fails is as detailed as in your own files: this package asks for it
 (`pytest.register_assert_rewrite`) when it is imported under pytest. Only if you import its modules before
@@ -34,6 +36,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 # there is nothing to ask, and this package must not be what imports it.
 if "pytest" in sys.modules:
     sys.modules["pytest"].register_assert_rewrite(
-        *(f"{__name__}.{module}" for module in ("affinity", "eigensolver", "extractor", "format")),
-        f"{__name__}.preconditioner",
+        *(f"{__name__}.{module}" for module in ("affinity", "eigensolver", "extractor", "format", "parts")),
+        *(f"{__name__}.{module}" for module in ("parameters", "preconditioner")),
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ from scipy import sparse
 
 from softseg.affinity import AFFINITIES, Affinity
 from softseg.scene import Scene
-from softseg.testing.annotations import unchecked_annotations
+from softseg.testing.parameters import with_parameters
+from softseg.testing.parts import ABOVE, BELOW, PartCase, check_registered
 from softseg.testing.scenes import scene_with_a_disk
 
 Y, X = np.mgrid[:6, :9]
@@ -36,25 +36,29 @@ SUPERPIXELS = {
     "scattered": np.random.default_rng(5).integers(-4, 5, (6, 9)),
 }
 
-# The factors that make other values of a float: one larger and one smaller, both far from rounding. Chosen by
-# the project's own tests.
-ABOVE = 2
-BELOW = 0.7
+# How far entries of two matrices may be apart. Covariances of one line of colors are conditioned up to 1e8: a
+# double has 1e-8 left there.
+TOLERANCE = 1e-7
 
 
-class AffinityCase:
+class AffinityCase(PartCase):
     """Inherit, name the class ``Test...``, and override the fixture `affinity` and the method `oracle`.
 
     An affinity is a frozen dataclass that is registered under its own name (`softseg.affinity.register`). A
-    parameter that is declared a ``float`` must raise TypeError or ValueError for what is no finite number, in
-    one line that begins ``name: expected`` and speaks of a number. Its multiples by 2 and 0.7 must be valid;
-    if they are not, and for every parameter of another type, `others` holds another valid value.
+    parameter that is declared a ``float`` or an ``int`` must raise TypeError or ValueError for what is no
+    finite number, in one line that begins ``name: expected`` and speaks of a number or an integer. Zero and
+    negative values may be refused, in a line that begins with the name; if they are not, the matrix must be
+    finite and symmetric all the same.
+
+    The multiples of a float by 2 and 0.7 must be valid. If they are not, and for every parameter of another
+    type, `others` holds another valid value. What is no plain number, text or None is kept as a tuple of
+    such, because affinities compare by value and are read back from what they print.
 
     Attributes
     ----------
     others : dict of str to object
-        Another valid value of a parameter, by name; one that changes the matrix of a scene with a disk
-        (`scene_with_a_disk`, 13 x 18 pixels).
+        Another valid value of a parameter, by name; one that changes an entry of the matrix of a scene with a
+        disk (`scene_with_a_disk`, 13 x 18 pixels) by more than 1e-7.
 
     Examples
     --------
@@ -67,7 +71,7 @@ class AffinityCase:
     ...     def affinity(self):
     ...         return SemanticAffinity()
     ...
-    ...     def oracle(self, scene):
+    ...     def oracle(self, scene, affinity):
     ...         return np.zeros((scene.shape[0] * scene.shape[1],) * 2)      # to be written
     >>> TestSemanticAffinity().test_is_immutable(SemanticAffinity())         # pytest calls all of them
     """
@@ -76,19 +80,27 @@ class AffinityCase:
 
     @pytest.fixture
     def affinity(self) -> Affinity:
-        """Return the affinity, with the parameters that `oracle` knows."""
+        """Return the affinity."""
         raise NotImplementedError("override the fixture affinity: it returns the affinity to be tested")
 
-    def oracle(self, scene: Scene) -> np.ndarray:
-        """Return the dense matrix of the same affinity, by slow loops straight from its formula.
+    @pytest.fixture
+    def part(self, affinity: Affinity) -> Affinity:
+        """Return the affinity, for the tests that all kinds of parts have in common."""
+        return affinity
 
-        Nobody else can write it: it is a second implementation, and shares no code with the first. Of
-        superpixels, `representatives`, `touching` and `means` are such loops.
+    def oracle(self, scene: Scene, affinity: Affinity) -> np.ndarray:
+        """Return the dense matrix of an affinity, by slow loops straight from its formula.
+
+        Nobody else can write it: it is a second implementation, which shares no code with the first, and has
+        nothing of the affinity but its parameters. Of superpixels, `representatives`, `touching` and `means`
+        are such loops.
 
         Parameters
         ----------
         scene : Scene
-            Of 9 to 60 pixels.
+            Of 9 to 234 pixels.
+        affinity : Affinity
+            What the fixture `affinity` returns, or the same with another value of one parameter.
 
         Returns
         -------
@@ -99,9 +111,10 @@ class AffinityCase:
 
     def check_against_oracle(self, affinity: Affinity, scene: Scene) -> None:
         """Compare an affinity's matrix of a scene with the oracle's."""
-        expected = self.oracle(scene)
-        # Covariances of one line of colors are conditioned up to 1e8: a double has 1e-8 left there.
-        np.testing.assert_allclose(affinity.matrix(scene).toarray(), expected, rtol=1e-12, atol=1e-7)
+        expected = self.oracle(scene, affinity)
+        np.testing.assert_allclose(
+            affinity.matrix(scene).toarray(), expected, rtol=1e-12, atol=TOLERANCE, err_msg=repr(affinity)
+        )
 
     @pytest.mark.parametrize("shape", [(3, 3), (3, 11), (11, 3), (7, 5), (6, 10)])
     def test_matches_slow_loops(self, affinity: Affinity, shape: tuple[int, int]) -> None:
@@ -114,6 +127,13 @@ class AffinityCase:
     @pytest.mark.parametrize("superpixels", SUPERPIXELS)
     def test_matches_slow_loops_on_ugly_superpixels(self, affinity: Affinity, superpixels: str) -> None:
         self.check_against_oracle(affinity, Scene(UGLY["noise"], UGLY["gray ramp"], SUPERPIXELS[superpixels]))
+
+    def test_matches_slow_loops_at_other_parameters(self, affinity: Affinity) -> None:
+        # On the scene on which every parameter matters.
+        for name in self._varied(affinity):
+            for value in {self._other(affinity, name, factor): None for factor in (BELOW, ABOVE)}:
+                other = with_parameters(affinity, **{name: value})
+                self.check_against_oracle(other, scene_with_a_disk(13, 18))
 
     def test_is_a_symmetric_float64_csr_array_over_the_pixels(self, affinity: Affinity) -> None:
         matrix = affinity.matrix(scene_with_a_disk(13, 18))
@@ -140,86 +160,25 @@ class AffinityCase:
         difference = affinity.matrix(upright)[order][:, order] - affinity.matrix(flipped)
         assert abs(difference).max() < 1e-10  # sums in another order
 
-    def test_is_immutable(self, affinity: Affinity) -> None:
-        for name, value in parameters(affinity).items():
-            with pytest.raises(dataclasses.FrozenInstanceError):
-                setattr(affinity, name, value)
-
-    def test_compares_by_value(self, affinity: Affinity) -> None:
-        assert affinity == with_parameters(affinity)
-        assert hash(affinity) == hash(with_parameters(affinity))
-        for name in parameters(affinity):
-            other = self._other(affinity, name, ABOVE)
-            assert affinity != with_parameters(affinity, **{name: other})
-            assert with_parameters(affinity, **{name: other}) == with_parameters(affinity, **{name: other})
-
     def test_is_registered(self, affinity: Affinity) -> None:
-        check_registered(type(affinity))
+        check_registered(type(affinity), AFFINITIES, "softseg.affinity.register")
 
-    def test_repr_can_be_pasted_back(self, affinity: Affinity) -> None:
-        check_registered(type(affinity))
-        others = {name: self._other(affinity, name, ABOVE) for name in parameters(affinity)}
-        for term in (affinity, with_parameters(affinity, **others)):
-            assert Affinity.parse(repr(term)) == term
+    def _read_back(self, affinity: Affinity) -> Affinity:
+        self.test_is_registered(affinity)
+        return Affinity.parse(repr(affinity))
 
-    def test_every_parameter_matters(self, affinity: Affinity) -> None:
-        scene = scene_with_a_disk(13, 18)
-        usual = affinity.matrix(scene)
-        for name in parameters(affinity):
-            other = with_parameters(affinity, **{name: self._other(affinity, name, BELOW)})
-            assert abs(other.matrix(scene) - usual).max() > 0, f"{name} does not change the matrix"
+    def _compute(self, affinity: Affinity) -> list[np.ndarray]:
+        return [affinity.matrix(scene_with_a_disk(13, 18)).toarray()]
 
-    @pytest.mark.parametrize("value", [float("nan"), float("inf"), "much", None, True, 1j])
-    def test_bad_parameters_are_named(self, affinity: Affinity, value: object) -> None:
-        for name in float_parameters(affinity):
-            message = rf"\A{name}: expected [^\n]*number[^\n]*\Z"
-            with unchecked_annotations(), pytest.raises((TypeError, ValueError), match=message):
-                with_parameters(affinity, **{name: value})
-
-    def _other(self, affinity: Affinity, name: str, factor: float) -> object:
-        """Return another valid value of a parameter: the one given, or a multiple."""
-        value = parameters(affinity)[name]
-        if name in self.others:
-            other = self.others[name]
-        elif name in float_parameters(affinity):
-            other = factor * value
-        else:
-            pytest.fail(
-                f"others: expected another valid value of {name}, which is not declared a float: "
-                f"others = {{{name!r}: ...}}"
-            )
-        if other == value:
-            pytest.fail(f"others: expected another valid value of {name} than {value!r}")
-        return other
-
-
-def parameters(affinity: Affinity) -> dict[str, Any]:
-    """Return an affinity's parameters by name."""
-    return {field.name: getattr(affinity, field.name) for field in _fields(affinity)}
-
-
-def float_parameters(affinity: Affinity) -> list[str]:
-    """Return the names of the parameters that are declared ``float``."""
-    # A text where the affinity's module says `from __future__ import annotations`.
-    return [field.name for field in _fields(affinity) if field.type in (float, "float")]
-
-
-def with_parameters(affinity: Affinity, **changed: object) -> Affinity:
-    """Return a new affinity with the same parameters but those given."""
-    return type(affinity)(**{**parameters(affinity), **changed})
-
-
-def check_registered(kind: type[Affinity]) -> None:
-    """Fail, and say how to register it, unless an affinity is registered under its own name."""
-    name = kind.__name__
-    if name not in AFFINITIES:
-        pytest.fail(
-            f"{name} is not registered, so that what it prints cannot be read back: write "
-            f"@softseg.affinity.register({name!r}) above the class, or give your package an entry point "
-            f"{name!r} of the group 'softseg.affinities'"
+    def _find_fault(self, computed: list[np.ndarray]) -> str | None:
+        (matrix,) = computed
+        return super()._find_fault(computed) or (
+            None if (matrix == matrix.T).all() else "it is not symmetric"
         )
-    if AFFINITIES[name] is not kind:
-        pytest.fail(f"{name}: another class, {AFFINITIES[name]!r}, is registered under this name")
+
+    def _differ(self, computed: list[np.ndarray], usual: list[np.ndarray]) -> bool:
+        # By so much that the comparison with the oracle sees it.
+        return bool(abs(computed[0] - usual[0]).max() > TOLERANCE)
 
 
 def representatives(scene: Scene) -> list[int]:
@@ -280,9 +239,3 @@ def means(scene: Scene, values: np.ndarray) -> list[np.ndarray]:
     """
     labels = scene.superpixels
     return [values[labels == s].mean(axis=0) for s in range(labels.max() + 1)]
-
-
-def _fields(affinity: Affinity) -> list[dataclasses.Field[Any]]:
-    if not dataclasses.is_dataclass(affinity):
-        pytest.fail(f"{type(affinity).__name__}: expected a frozen dataclass: its parameters are its fields")
-    return [field for field in dataclasses.fields(affinity) if field.init]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from scipy import linalg, sparse
 
 from softseg.affinity import MattingAffinity, SemanticAffinity
-from softseg.eigen import Eigenpairs, Eigensolver
+from softseg.eigen import EIGENSOLVERS, Eigenpairs, Eigensolver
 from softseg.grid import Laplacian
 from softseg.scene import Scene
 from softseg.testing.annotations import unchecked_annotations
+from softseg.testing.parameters import find_refusal, parameters, with_parameters
+from softseg.testing.parts import ABOVE, BELOW, PartCase, check_registered
 from softseg.testing.scenes import scene_with_a_disk
 
 # Images of more than 1000 pixels, most of them not square: fewer are solved densely, without the solver.
@@ -34,14 +36,22 @@ K = 12
 # several far below zero. Chosen by the tests below, which check that it is so.
 REPULSION = 0.05
 STRONG_REPULSION = 0.5
+# The factors that make other values of a float which must matter. A tolerance may have to change much before
+# an iteration takes another number of steps. Chosen by the project's own tests.
+FACTORS = (BELOW, ABOVE, 1e-3, 1e3)
 
 
-class EigensolverCase:
+class EigensolverCase(PartCase):
     """Inherit, name the class ``Test...``, set the tolerances, and override the fixture `solver`.
 
     Override `unconverging` too, if the solver can fail to converge. A solver is a frozen dataclass
-    (`Eigensolver` says what else it must be). The tests use images of more than 1000 pixels, because smaller
-    ones never reach it.
+    (`Eigensolver` says what else it must be) that is registered under its own name
+    (`softseg.eigen.register`). The tests use images of more than 1000 pixels, because smaller ones never
+    reach it.
+
+    Parameters are checked as `AffinityCase` says. A float must change the pairs when it is multiplied by 0.7,
+    2, 0.001 or 1000; only the multiples by 0.7 and 2 must be valid. A parameter of another type is tested if
+    `others` or `unconverging` has another value of it.
 
     Attributes
     ----------
@@ -49,6 +59,10 @@ class EigensolverCase:
         How far an eigenvalue may be off, over the largest magnitude among those asked for.
     vector_tolerance : float
         Largest 1 - cos of the angle between a true eigenvector and the span of those found.
+    others : dict of str to object
+        Another valid value of a parameter, by name: optional, except of a float of which no multiple changes
+        the pairs, or whose multiples are not valid. It must change the pairs that `solver` or `unconverging`
+        finds.
 
     Examples
     --------
@@ -70,11 +84,18 @@ class EigensolverCase:
 
     value_tolerance: float
     vector_tolerance: float
+    others: ClassVar[dict[str, object]] = {}
+    _asks_for_all_others = False
 
     @pytest.fixture
     def solver(self) -> Eigensolver:
         """Return the solver, with parameters that let it meet the tolerances."""
         raise NotImplementedError("override the fixture solver: it returns the eigensolver to be tested")
+
+    @pytest.fixture
+    def part(self, solver: Eigensolver) -> Eigensolver:
+        """Return the solver, for the tests that all kinds of parts have in common."""
+        return solver
 
     def unconverging(self) -> Eigensolver | None:
         """Return a solver of the same class that cannot converge; None if there is none.
@@ -235,10 +256,57 @@ class EigensolverCase:
         with unchecked_annotations(), pytest.raises(error, match=rf"\A{message}\Z"):
             solver.solve(laplacian, k)  # type: ignore[arg-type]
 
-    def test_compares_by_value(self, solver: Eigensolver) -> None:
-        copy = dataclasses.replace(solver)  # type: ignore[type-var]
-        assert solver == copy
-        assert hash(solver) == hash(copy)
+    def test_is_registered(self, solver: Eigensolver) -> None:
+        check_registered(type(solver), EIGENSOLVERS, "softseg.eigen.register")
+
+    def test_every_parameter_matters(self, solver: Eigensolver) -> None:
+        # Some parameters matter only where the solver does not converge, such as its number of iterations.
+        bases = [base for base in (solver, self.unconverging()) if base is not None]
+        usual = [self._compute(base) for base in bases]
+        values = {name: self._other_values(solver, name) for name in parameters(solver)}
+        for name, others in values.items():
+            changed = (
+                self._differ(self._compute(with_parameters(base, **{name: other})), before)
+                for base, before in zip(bases, usual, strict=True)
+                for other in others
+                if other != parameters(base)[name]
+            )
+            if others and not any(changed):
+                pytest.fail(
+                    f"{name} does not change the pairs: {', '.join(map(repr, others))} all give the same; if "
+                    "another value does change them, others must have that"
+                )
+        unknown = [name for name, others in values.items() if not others]
+        if unknown:
+            pytest.skip(f"others has no other value of {', '.join(unknown)}: not tested")
+
+    def _other_values(self, solver: Eigensolver, name: str) -> list[object]:
+        """Return other values of a parameter, one of which must matter."""
+        unconverging = self.unconverging()
+        own = parameters(solver)[name]
+        values: list[object] = []
+        if name in self.others:
+            values = [self._other(solver, name, BELOW)]
+        elif name in self._varied(solver):
+            multiples = [self._other(solver, name, factor) for factor in FACTORS]
+            values = [value for value in multiples if find_refusal(solver, name, value) is None]
+        if unconverging is not None and parameters(unconverging)[name] != own:
+            values += [own, parameters(unconverging)[name]]
+        return values
+
+    def _read_back(self, solver: Eigensolver) -> Eigensolver:
+        self.test_is_registered(solver)
+        return Eigensolver.parse(repr(solver))
+
+    def _variants(self, solver: Eigensolver) -> list[Eigensolver]:
+        unconverging = self.unconverging()
+        return [*super()._variants(solver), *([] if unconverging is None else [unconverging])]
+
+    def _compute(self, solver: Eigensolver) -> list[np.ndarray]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it may not converge
+            pairs = solver.solve(repelling_laplacian(REPULSION), K, rng=0)
+        return [pairs.values, pairs.vectors, pairs.residuals]
 
 
 @functools.cache

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from softseg.affinity import ColorAffinity, MattingAffinity, SemanticAffinity
-from softseg.eigen import LOBPCG, Preconditioner
+from softseg.eigen import LOBPCG, PRECONDITIONERS, Eigensolver, Preconditioner
 from softseg.grid import Laplacian
 from softseg.scene import Scene
+from softseg.testing.parts import PartCase, check_registered
 from softseg.testing.scenes import scene_with_a_disk
 
 # The size of the scenes in pixels: not square, and more than the 1000 pixels up to which images are solved
@@ -19,8 +23,18 @@ HEIGHT, WIDTH = 31, 42
 SEED = 20180812
 
 
-class PreconditionerCase:
+class PreconditionerCase(PartCase):
     """Inherit, name the class ``Test...``, and override the fixture `preconditioner`.
+
+    A preconditioner is a frozen dataclass (`Preconditioner` says what else it must be) that is registered
+    under its own name (`softseg.eigen.register_preconditioner`). Parameters are checked as `AffinityCase`
+    says, and `others` must have a value of each that is not declared a float.
+
+    Attributes
+    ----------
+    others : dict of str to object
+        Another valid value of a parameter, by name; one that changes the shift, the vectors to start from, or
+        what comes of a multiplication.
 
     Examples
     --------
@@ -34,16 +48,22 @@ class PreconditionerCase:
     >>> TestLocalInverse().test_lobpcg_converges_with_it_on_ugly_images(LocalInverse(), "constant")
     """
 
+    others: ClassVar[dict[str, object]] = {}
+
     @pytest.fixture
     def preconditioner(self) -> Preconditioner:
         """Return the preconditioner."""
         raise NotImplementedError("override the fixture preconditioner: it returns the one to be tested")
 
+    @pytest.fixture
+    def part(self, preconditioner: Preconditioner) -> Preconditioner:
+        """Return the preconditioner, for the tests that all kinds of parts have in common."""
+        return preconditioner
+
     @pytest.fixture(params=["of a scene", "by hand"])
     def laplacian(self, request: pytest.FixtureRequest) -> Laplacian:
         """Return one that knows its image, and one that does not."""
-        affinity = MattingAffinity() + 0.05 * SemanticAffinity() + 0.01 * ColorAffinity()
-        laplacian = affinity.laplacian(scene_with_a_disk(HEIGHT, WIDTH))
+        laplacian = laplacian_of_a_disk()
         return laplacian if request.param == "of a scene" else Laplacian(laplacian.matrix, laplacian.shape)
 
     def test_is_symmetric_positive_definite_above_the_shift(
@@ -95,3 +115,26 @@ class PreconditionerCase:
         # The tolerance is 1e-6 of the mean diagonal; its estimate is good to a small factor.
         scale = laplacian.matrix.diagonal().mean()
         np.testing.assert_allclose(pairs.values, expected, rtol=0, atol=1e-5 * scale)
+
+    def test_is_registered(self, preconditioner: Preconditioner) -> None:
+        check_registered(type(preconditioner), PRECONDITIONERS, "softseg.eigen.register_preconditioner")
+
+    def _read_back(self, preconditioner: Preconditioner) -> Preconditioner:
+        self.test_is_registered(preconditioner)
+        solver = Eigensolver.parse(repr(LOBPCG(preconditioner=preconditioner)))
+        assert isinstance(solver, LOBPCG)
+        return solver.preconditioner
+
+    def _compute(self, preconditioner: Preconditioner) -> list[np.ndarray]:
+        rng = np.random.default_rng(SEED)
+        prepared = preconditioner.prepare(laplacian_of_a_disk(), rng)
+        start = prepared.start(6, 7, 1e-3, rng).vectors
+        right = np.random.default_rng(SEED).standard_normal((HEIGHT * WIDTH, 3))
+        return [np.array(prepared.shift), start, prepared.precondition(right)]
+
+
+@functools.cache
+def laplacian_of_a_disk() -> Laplacian:
+    """Return the Laplacian of a disk, with all of softseg's own affinities, on 31 x 42 pixels."""
+    affinity = MattingAffinity() + 0.05 * SemanticAffinity() + 0.01 * ColorAffinity()
+    return affinity.laplacian(scene_with_a_disk(HEIGHT, WIDTH))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -34,15 +34,18 @@ def step_matrix(scene, steepness, reach=1, diagonal=False, weights=(0.3, 0.6, 0.
     return half + half.T
 
 
-def dense_steps(scene, steepness):
-    """Return the same by loops over all pairs of pixels, for the default parameters."""
+def dense_steps(scene, steepness, reach=1, diagonal=False, weights=(0.3, 0.6, 0.1), kind="absolute"):
+    """Return the same by loops over all pairs of pixels."""
     height, width = scene.shape
     matrix = np.zeros((height * width, height * width))
     pixels = list(itertools.product(range(height), range(width)))
     for (a, (ya, xa)), (b, (yb, xb)) in itertools.product(enumerate(pixels), repeat=2):
-        if abs(ya - yb) + abs(xa - xb) == 1:
+        down, right = abs(ya - yb), abs(xa - xb)
+        straight = (down == 0) != (right == 0)
+        if max(down, right) <= reach and (straight or (diagonal and down == right > 0)):
             color = scene.image[ya, xa] - scene.image[yb, xb]
-            matrix[a, b] = math.exp(-steepness * abs(0.3 * color[0] + 0.6 * color[1] + 0.1 * color[2]))
+            difference = abs(weights[0] * color[0] + weights[1] * color[1] + weights[2] * color[2])
+            matrix[a, b] = math.exp(-steepness * difference ** (1 if kind == "absolute" else 2))
     return matrix
 
 
@@ -51,6 +54,13 @@ def check_number(name, value):
         raise TypeError(f"{name}: expected a number, got {value!r}")
     if not math.isfinite(value):
         raise ValueError(f"{name}: expected a finite number, got {value}")
+
+
+def check_count(name, value):
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: expected an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name}: expected an integer of at least 1, got {value}")
 
 
 @register("StepAffinity")
@@ -64,6 +74,7 @@ class StepAffinity(Affinity):
 
     def __post_init__(self):
         check_number("steepness", self.steepness)
+        check_count("reach", self.reach)
 
     def matrix(self, scene):
         return step_matrix(scene, self.steepness, self.reach, self.diagonal, self.weights, self.kind)
@@ -76,17 +87,28 @@ class TestStepAffinity(AffinityCase):
     def affinity(self):
         return StepAffinity()
 
-    def oracle(self, scene):
-        return dense_steps(scene, 5.0)
+    def oracle(self, scene, affinity):
+        return dense_steps(
+            scene, affinity.steepness, affinity.reach, affinity.diagonal, affinity.weights, affinity.kind
+        )
 
 
 class TestStepAffinityWithoutOthers(TestStepAffinity):
     others = {}  # noqa: RUF012
 
 
+class TestMisspelledOthers(TestStepAffinity):
+    others = {**TestStepAffinity.others, "raech": 2}  # noqa: RUF012
+
+
 class TestAgainstAWrongOracle(TestStepAffinity):
-    def oracle(self, scene):
-        return dense_steps(scene, 4.9)
+    def oracle(self, scene, affinity):
+        return 0.9 * super().oracle(scene, affinity)
+
+
+class TestAgainstAnOracleOfTheDefaults(TestStepAffinity):
+    def oracle(self, scene, affinity):
+        return super().oracle(scene, StepAffinity())
 
 
 class TestWithoutAnOracle(AffinityCase):
@@ -95,6 +117,13 @@ class TestWithoutAnOracle(AffinityCase):
     @pytest.fixture
     def affinity(self):
         return StepAffinity()
+
+
+class SteepnessCase(AffinityCase):
+    """Of affinities whose one parameter is the steepness."""
+
+    def oracle(self, scene, affinity):
+        return dense_steps(scene, affinity.steepness)
 
 
 @register("RegionAffinity")
@@ -122,12 +151,12 @@ class TestRegionAffinity(AffinityCase):
     def affinity(self):
         return RegionAffinity()
 
-    def oracle(self, scene):
+    def oracle(self, scene, affinity):
         pixel, color = representatives(scene), means(scene, scene.image)
         matrix = np.zeros((scene.shape[0] * scene.shape[1],) * 2)
         for a, b in touching(scene):
-            matrix[pixel[a], pixel[b]] += 0.5 * color[a][0] * color[b][0]
-            matrix[pixel[b], pixel[a]] += 0.5 * color[a][0] * color[b][0]
+            matrix[pixel[a], pixel[b]] += affinity.share * color[a][0] * color[b][0]
+            matrix[pixel[b], pixel[a]] += affinity.share * color[a][0] * color[b][0]
         return matrix
 
 
@@ -138,6 +167,8 @@ class Asymmetric(Affinity):
 
     def __post_init__(self):
         check_number("steepness", self.steepness)
+        if self.steepness <= 0:
+            raise ValueError(f"steepness: expected a number above 0, got {self.steepness}")
 
     def matrix(self, scene):
         return sparse.csr_array(sparse.triu(step_matrix(scene, self.steepness)))
@@ -148,8 +179,8 @@ class TestAsymmetric(AffinityCase):
     def affinity(self):
         return Asymmetric()
 
-    def oracle(self, scene):
-        return np.triu(dense_steps(scene, 5.0))  # made by the same mistake
+    def oracle(self, scene, affinity):
+        return np.triu(dense_steps(scene, affinity.steepness))  # made by the same mistake
 
 
 @register("Mutable")
@@ -164,13 +195,10 @@ class Mutable(Affinity):
         return step_matrix(scene, self.steepness)
 
 
-class TestMutable(AffinityCase):
+class TestMutable(SteepnessCase):
     @pytest.fixture
     def affinity(self):
         return Mutable()
-
-    def oracle(self, scene):
-        return dense_steps(scene, 5.0)
 
 
 @dataclass(frozen=True)
@@ -184,7 +212,7 @@ class TestUnregistered(AffinityCase):
     def affinity(self):
         return Unregistered()
 
-    def oracle(self, scene):
+    def oracle(self, scene, affinity):
         return dense_steps(scene, 5.0)
 
 
@@ -198,15 +226,122 @@ class Careless(Affinity):
         return step_matrix(scene, self.steepness)
 
 
-class TestCareless(AffinityCase):
+class TestCareless(SteepnessCase):
     others = {"reach": 2}  # noqa: RUF012
 
     @pytest.fixture
     def affinity(self):
         return Careless()
 
-    def oracle(self, scene):
-        return dense_steps(scene, 5.0)
+
+@register("RightByDefault")
+@dataclass(frozen=True)
+class RightByDefault(Affinity):
+    """Exact at the default parameter alone."""
+
+    steepness: float = 5.0
+
+    def __post_init__(self):
+        check_number("steepness", self.steepness)
+
+    def matrix(self, scene):
+        return self.steepness / 5.0 * step_matrix(scene, 5.0)
+
+
+class TestRightByDefault(SteepnessCase):
+    @pytest.fixture
+    def affinity(self):
+        return RightByDefault()
+
+
+@register("Rounding")
+@dataclass(frozen=True, repr=False)
+class Rounding(Affinity):
+    steepness: float = 5.0
+
+    def __post_init__(self):
+        check_number("steepness", self.steepness)
+
+    def __repr__(self):
+        return f"Rounding(steepness={self.steepness:.15g})"
+
+    def matrix(self, scene):
+        return step_matrix(scene, self.steepness)
+
+
+class TestRounding(SteepnessCase):
+    @pytest.fixture
+    def affinity(self):
+        return Rounding()
+
+
+@register("Dividing")
+@dataclass(frozen=True)
+class Dividing(Affinity):
+    """Takes a scale of zero, by which it divides."""
+
+    scale: float = 2.0
+
+    def __post_init__(self):
+        check_number("scale", self.scale)
+
+    def matrix(self, scene):
+        return step_matrix(scene, 5.0) / np.float64(self.scale)
+
+
+class TestDividing(AffinityCase):
+    @pytest.fixture
+    def affinity(self):
+        return Dividing()
+
+    def oracle(self, scene, affinity):
+        return dense_steps(scene, 5.0) / affinity.scale
+
+
+@register("Unnamed")
+@dataclass(frozen=True)
+class Unnamed(Affinity):
+    """Refuses a negative steepness without saying which parameter that is."""
+
+    steepness: float = 5.0
+
+    def __post_init__(self):
+        check_number("steepness", self.steepness)
+        if self.steepness < 0:
+            raise ValueError("expected a number of at least 0")
+
+    def matrix(self, scene):
+        return step_matrix(scene, self.steepness)
+
+
+class TestUnnamed(SteepnessCase):
+    @pytest.fixture
+    def affinity(self):
+        return Unnamed()
+
+
+@register("WithAnArray")
+@dataclass(frozen=True)
+class WithAnArray(Affinity):
+    weights: np.ndarray = field(default_factory=lambda: np.array([0.3, 0.6, 0.1]))
+
+    def matrix(self, scene):
+        return step_matrix(scene, 5.0, weights=self.weights)
+
+
+class TestWithAnArray(AffinityCase):
+    others = {"weights": np.array([1.0, 0.0, 0.0])}  # noqa: RUF012
+
+    @pytest.fixture
+    def affinity(self):
+        return WithAnArray()
+
+    def oracle(self, scene, affinity):
+        return dense_steps(scene, 5.0, weights=affinity.weights)
+
+
+class TestOthersWithAnArray(TestStepAffinity):
+    others = {**TestStepAffinity.others, "weights": np.array([1.0, 0.0, 0.0])}  # noqa: RUF012
 
 
 class NoDataclass(Affinity):
@@ -219,5 +354,5 @@ class TestNoDataclass(AffinityCase):
     def affinity(self):
         return NoDataclass()
 
-    def oracle(self, scene):
+    def oracle(self, scene, affinity):
         return dense_steps(scene, 5.0)

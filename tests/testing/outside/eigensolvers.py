@@ -9,6 +9,7 @@ import pytest
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
 from softseg import Eigenpairs, Eigensolver
+from softseg.eigen import register
 from softseg.testing import EigensolverCase
 
 
@@ -27,9 +28,14 @@ def measured(matrix, vectors, converged):
     return Eigenpairs(values, vectors, residuals, converged)
 
 
+@register("Lanczos")
 @dataclass(frozen=True)
 class Lanczos(Eigensolver):
     iterations: int = 1000
+
+    def __post_init__(self):
+        if isinstance(self.iterations, bool) or not isinstance(self.iterations, int) or self.iterations < 1:
+            raise ValueError(f"iterations: expected an integer of at least 1, got {self.iterations!r}")
 
     def _solve(self, laplacian, k, rng):
         matrix, noise = laplacian.matrix, rng.standard_normal((laplacian.matrix.shape[0], k))
@@ -58,7 +64,7 @@ class LanczosCase(EigensolverCase):
 
 
 class TestLanczos(LanczosCase):
-    pass
+    others = {"iterations": 900}  # noqa: RUF012  # which changes what the unconverging one finds
 
 
 class TestNeverAskedNotToConverge(LanczosCase):
@@ -102,3 +108,61 @@ class Silent(Lanczos):
 
 class TestSilent(LanczosCase):
     kind = Silent
+
+
+class TestUnregistered(LanczosCase):
+    kind = Silent
+
+
+@register("Careless")
+@dataclass(frozen=True)
+class Careless(Lanczos):
+    tol: float = 1e-6  # takes anything, and is not used
+
+    def __post_init__(self):
+        pass
+
+
+class TestCareless(LanczosCase):
+    kind = Careless
+
+
+@register("Rounding")
+@dataclass(frozen=True, repr=False)
+class Rounding(Careless):
+    def __repr__(self):
+        return f"Rounding(iterations={self.iterations}, tol={self.tol:g})"
+
+
+class TestRounding(LanczosCase):
+    kind = Rounding
+
+
+@register("Mute")
+@dataclass(frozen=True, repr=False)
+class Mute(Lanczos):
+    def __repr__(self):
+        return "Mute()"
+
+
+class TestMute(LanczosCase):
+    kind = Mute
+
+
+class TestUntested(LanczosCase):
+    kind = Lanczos
+
+    def unconverging(self):
+        return None
+
+
+class NoDataclass(Eigensolver):
+    def _solve(self, laplacian, k, rng):
+        return Lanczos()._solve(laplacian, k, rng)
+
+
+class TestNoDataclass(LanczosCase):
+    kind = NoDataclass
+
+    def unconverging(self):
+        return None

@@ -1,4 +1,4 @@
-"""Preconditioners as another package would write them: a right one, and two with planted bugs."""
+"""Preconditioners as another package would write them: a right one, and some with planted bugs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from softseg.eigen import Preconditioner
+from softseg.eigen import Preconditioner, register_preconditioner
 from softseg.eigen.preconditioner import Prepared, Start
 from softseg.testing import PreconditionerCase
 
 
 class Factored(Prepared):
-    def __init__(self, laplacian):
+    def __init__(self, laplacian, shift=5.0):
         n = laplacian.matrix.shape[0]
-        self.shift = 5 * laplacian.matrix.diagonal().mean() / n
+        self.shift = shift * laplacian.matrix.diagonal().mean() / n
         self.n, self.factors = n, splu(sparse.csc_array(laplacian.matrix + self.shift * sparse.eye_array(n)))
 
     def precondition(self, right):
@@ -28,10 +28,18 @@ class Factored(Prepared):
         return Start(block / np.abs(block).max(axis=0))
 
 
+@register_preconditioner("SparseInverse")
 @dataclass(frozen=True)
 class SparseInverse(Preconditioner):
+    shift: float = 5.0
+
+    def __post_init__(self):
+        number = isinstance(self.shift, float | int) and not isinstance(self.shift, bool)
+        if not (number and 0 < self.shift < np.inf):
+            raise ValueError(f"shift: expected a finite number above 0, got {self.shift!r}")
+
     def prepare(self, laplacian, rng):
-        return Factored(laplacian)
+        return Factored(laplacian, self.shift)
 
 
 class TestSparseInverse(PreconditionerCase):
@@ -72,3 +80,48 @@ class TestRoughStart(PreconditionerCase):
     @pytest.fixture
     def preconditioner(self):
         return RoughStart()
+
+
+class TestUnregistered(TestSparseInverse):
+    @pytest.fixture
+    def preconditioner(self):
+        return RoughStart()
+
+
+@register_preconditioner("CarelessInverse")
+@dataclass(frozen=True)
+class CarelessInverse(Preconditioner):
+    shift: float = 5.0  # takes anything, and is not used
+
+    def prepare(self, laplacian, rng):
+        return Factored(laplacian)
+
+
+class TestCarelessInverse(PreconditionerCase):
+    @pytest.fixture
+    def preconditioner(self):
+        return CarelessInverse()
+
+
+@register_preconditioner("RoundingInverse")
+@dataclass(frozen=True, repr=False)
+class RoundingInverse(SparseInverse):
+    def __repr__(self):
+        return f"RoundingInverse(shift={self.shift:g})"
+
+
+class TestRoundingInverse(PreconditionerCase):
+    @pytest.fixture
+    def preconditioner(self):
+        return RoundingInverse()
+
+
+class NoDataclass(Preconditioner):
+    def prepare(self, laplacian, rng):
+        return Factored(laplacian)
+
+
+class TestNoDataclass(PreconditionerCase):
+    @pytest.fixture
+    def preconditioner(self):
+        return NoDataclass()
