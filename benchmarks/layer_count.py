@@ -44,14 +44,16 @@ class Material:
     shrink: float = 1
     tint: tuple[float, float, float] = (1, 1, 1)
 
-    def texture(self, rng: np.random.Generator) -> np.ndarray:
-        """Return the material all over the canvas, mirrored at its edges, shifted at random."""
+    def texture(
+        self, rng: np.random.Generator, shape: tuple[int, int] = (HEIGHT, WIDTH), scale: float = 1
+    ) -> np.ndarray:
+        """Return the material all over a canvas, enlarged, mirrored at its edges, shifted at random."""
         piece = photograph(self.photo)[slice(*self.rows), slice(*self.columns)] * self.tint
-        size = [round(n / self.shrink) for n in piece.shape[:2]]
-        piece = resize(piece, size, anti_aliasing=self.shrink > 1)
+        size = [round(scale * n / self.shrink) for n in piece.shape[:2]]
+        piece = resize(piece, size, anti_aliasing=self.shrink > scale)
         mirrored = np.pad(piece, [(0, piece.shape[0]), (0, piece.shape[1]), (0, 0)], mode="symmetric")
         y, x = rng.integers(mirrored.shape[0]), rng.integers(mirrored.shape[1])
-        rows, columns = np.arange(y, y + HEIGHT), np.arange(x, x + WIDTH)
+        rows, columns = np.arange(y, y + shape[0]), np.arange(x, x + shape[1])
         return mirrored[np.ix_(rows % mirrored.shape[0], columns % mirrored.shape[1])]
 
 

@@ -1,8 +1,9 @@
-"""Print how long `softseg.segment` takes and how much memory, as the table in docs/performance.md.
+"""Print how long softseg takes and how much memory, as the tables in docs/performance.md.
 
 python benchmarks/performance.py [--sizes 320x240 640x480 ...] [--quick] [--write]
 
-Photos that come with scikit-image, resized by cubic splines; above 640x480 fine grain is added, since an
+The first table is that of benchmarks/defaults.py. The second has the stages, at full working size up to
+640x480: photos that come with scikit-image, resized by cubic splines; above 640x480 fine grain is added, since an
 enlarged photo alone is smoother than any camera's. Their low-level features are made beforehand and given as
 an array, everything else is left at its default. Each size of each photo runs in a process of its own, warmed
 up on a small one; the peak memory is what the operating system counts (Linux), the process itself included.
@@ -29,6 +30,7 @@ from typing import Any
 
 import numpy as np
 from agreement import grouped_by_overlap
+from defaults import default_table
 from skimage import data
 from skimage.transform import resize
 
@@ -54,7 +56,8 @@ LARGE = 1_000_000  # pixels
 GRAIN = 0.01  # standard deviation, of a full range of 1
 GRAINLESS = 640 * 480  # photos up to here are near their own size
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+DEFAULTS = "<!-- defaults:begin -->", "<!-- defaults:end -->"
+STAGES = "<!-- table:begin -->", "<!-- table:end -->"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the first photo, each size once, none large")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md as well")
     arguments = parser.parse_args()
+    defaults = f"{machine()}\n\n{default_table(large=not arguments.quick)}"
+    print(defaults)
     sizes = [s for s in arguments.sizes if not (arguments.quick and s[0] * s[1] > LARGE)]
     measurements = []
     for size in sizes:
@@ -90,8 +95,9 @@ def main() -> None:
     report = f"{machine()}\n\n{table(measurements)}"
     print(report)
     if arguments.write:
-        before, rest = DOCUMENT.read_text().split(BEGIN)
-        DOCUMENT.write_text(f"{before}{BEGIN}\n{report}\n{END}{rest.split(END)[1]}")
+        for (begin, end), text in ((DEFAULTS, defaults), (STAGES, report)):
+            before, rest = DOCUMENT.read_text().split(begin)
+            DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
 
 
 def measured(photo: str, size: Size, once: bool) -> Measurement:

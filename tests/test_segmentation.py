@@ -355,6 +355,11 @@ class TestBigPhotos:
         assert result.superpixels.max() == labels.max()
         check_alphas(result, (62, 81))
 
+    def test_with_features_though_the_smaller_size_has_another_aspect_ratio(self) -> None:
+        photo = scene_image(213, 320)  # at 19200 pixels 113x169, whose ratio is off by more than a pixel of 320
+        result = segment(photo, features=photo, working_pixels=19_200, **QUICK)
+        assert result.features.shape[:2] == result.scene.shape == (113, 169)
+
     def test_small_ones_stay(self, tiny: np.ndarray) -> None:
         assert same_bits(segment(tiny, working_pixels=10_000, **QUICK), segment(tiny, **QUICK))
 
@@ -429,7 +434,7 @@ BAD_ARGUMENTS = [
     ({"n_initial": True}, "n_initial: expected an integer, got bool"),
     ({"n_layers": -1}, "n_layers: expected an integer of at least 1, got -1"),
     ({"n_layers": "five"}, "n_layers: expected an integer"),
-    ({"eigensolver": "lobpcg"}, "eigensolver: expected calls of LOBPCG, ShiftInvert, "),
+    ({"eigensolver": "lobpcg"}, "eigensolver: expected calls of LOBPCG, ShiftInvert "),
     ({"eigensolver": 3}, "eigensolver: expected an instance of Eigensolver, got int"),
     ({"superpixels": np.zeros((9, 6), int)}, "superpixels: expected shape (6, 9)"),
     ({"superpixels": PHOTO[:, :, 0]}, "superpixels: expected integer labels"),

@@ -71,7 +71,7 @@ class TestValues:
     def test_what_is_left_out_has_its_default(self) -> None:
         assert Settings() == DEFAULT
         assert (DEFAULT.eigensolver, DEFAULT.preconditioner) == (LOBPCG(), PixelBlocks())
-        assert DEFAULT.working_pixels == WORKING_PIXELS == 640 * 480
+        assert DEFAULT.working_pixels == WORKING_PIXELS == 320 * 240
 
     def test_the_published_ones(self) -> None:
         assert Settings(ShiftInvert(), None, Unpreconditioned(), None) == PUBLISHED

@@ -8,6 +8,7 @@ from .result import SoftSegmentation
 from .scene import Scene
 from .segmentation import segment, spectral_matting
 from .settings import PUBLISHED, Settings
+from .warming import warm_up
 
 __version__: str
 
@@ -36,4 +37,5 @@ __all__ = [
     "spectral_matting",
     "testing",
     "training",
+    "warm_up",
 ]

@@ -1,24 +1,43 @@
-"""How softseg compiles its kernels: lazily, cached on disk, and safe to call from several threads."""
+"""How softseg compiles its kernels: lazily, cached on disk, serial, and run on all cores by its own threads.
+
+numba can run a loop in parallel by itself, but compiling such a loop takes two to four times as long, and its
+threads do not survive a fork. So a kernel here is serial and does a part of the work, and Python threads run
+it on all the parts at once. A kernel holds no lock of the interpreter while it runs.
+"""
 
 from __future__ import annotations
 
 import functools
-import os
-import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-# GNU OpenMP's threads keep spinning for a while after each parallel loop. They take the cores from BLAS,
-# which runs next and is then up to fifty times slower. OpenMP reads this setting when it is loaded. If the
-# user has made a choice, it stands.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
 import numba
+from numba.core import event
 
-# numba's fallback threading layer, "workqueue", aborts the process when two Python threads enter parallel
-# kernels at the same time. A parallel kernel uses all cores, so that one lock for all such kernels costs
-# nothing.
-_PARALLEL = threading.RLock()
+from softseg._threads import on_all_cores
+
+
+class _Compilations(event.Listener):
+    """Counts the compilations that are going on. Loading a kernel from the cache is none."""
+
+    def __init__(self) -> None:
+        self.running = 0
+
+    def on_start(self, event: Any) -> None:
+        self.running += 1
+
+    def on_end(self, event: Any) -> None:
+        self.running -= 1
+
+
+_COMPILATIONS = _Compilations()
+event.register("numba:compile", _COMPILATIONS)
+
+
+def is_compiling() -> bool:
+    """Say whether a kernel is being compiled right now, for whoever shows progress."""
+    return _COMPILATIONS.running > 0
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -32,28 +51,63 @@ def kernel(function: Callable[..., Any]) -> Any:
     return _compile(function)
 
 
-def parallel_kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel whose ``prange`` loops run on all cores; calls from several threads take turns.
+def parallel_kernel(count: Callable[..., int]) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    """Compile a kernel that does a part of the work, to be run on all parts at once.
+
+    The kernel's first two arguments are ``start`` and ``stop``: it does the parts ``start .. stop - 1`` and
+    writes its results to arrays among the other arguments. What is decorated is called with those others
+    alone. Two parts must not write to the same place, and so the results do not depend on how the parts are
+    spread over the cores.
 
     Parameters
     ----------
-    function : callable
-        As for `kernel`.
+    count : callable
+        Is given the other arguments, and returns the number of parts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg._numba import parallel_kernel
+    >>> def double(start, stop, values):
+    ...     for i in range(start, stop):
+    ...         values[i] *= 2
+    >>> values = np.arange(5.0)
+    >>> parallel_kernel(len)(double)(values)
+    >>> values
+    array([0., 2., 4., 6., 8.])
     """
-    compiled = _compile(function, parallel=True)
 
-    @functools.wraps(function)
-    def call(*args: Any) -> Any:
-        with _PARALLEL:
-            return compiled(*args)
+    def decorate(function: Callable[..., Any]) -> Callable[..., None]:
+        compiled = _compile(function)
 
-    return call
+        @functools.wraps(function)
+        def call(*args: Any) -> None:
+            on_all_cores(lambda start, stop: compiled(start, stop, *args), count(*args))
+
+        return call
+
+    return decorate
 
 
-def _compile(function: Callable[..., Any], **options: Any) -> Any:
+def rows_of_last(*arguments: Any) -> int:
+    """Return the number of rows of the last argument, as the parts of a kernel that writes those."""
+    return len(arguments[-1])
+
+
+def _compile(function: Callable[..., Any]) -> Any:
     # With error_model="numpy", a division by zero gives infinity as in NumPy, and inner loops need no branch.
-    options |= {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package nor the user's cache folder can be written
+        _warn_of_no_cache()
         return numba.njit(**options)(function)
+
+
+@functools.cache  # once for all kernels
+def _warn_of_no_cache() -> None:
+    warnings.warn(
+        "compiled kernels cannot be kept, and every run compiles them anew: set NUMBA_CACHE_DIR to a folder "
+        "that can be written",
+        stacklevel=2,
+    )

@@ -1,4 +1,4 @@
-"""Dense algebra on all cores: independent pieces in threads of their own, each with single-threaded BLAS.
+"""Work on all cores: independent pieces in threads of their own, each with single-threaded BLAS.
 
 A BLAS that splits small products over the cores spends its time on waiting for all of them, the more so when
 other programs run. Pieces of a fixed size, whose results are taken in order, also make sums the same
@@ -8,9 +8,10 @@ on any number of cores.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from threadpoolctl import threadpool_limits
@@ -83,6 +84,59 @@ def workers() -> Iterator[ThreadPoolExecutor]:
     """
     with single_threaded_blas(), ThreadPoolExecutor(cores()) as pool:
         yield pool
+
+
+# The number of spans of work that each core gets on average. More of them even out what the cores do besides;
+# fewer of them cost less. Chosen by the project.
+SPANS_PER_CORE = 4
+
+
+def on_all_cores(work: Callable[[int, int], object], count: int) -> None:
+    """Call ``work(start, stop)`` for spans that cover ``0 .. count - 1``, on all cores, and wait for the end.
+
+    The calling thread works too. The others are kept for the next call, because starting threads takes longer
+    than many kernels do.
+
+    Parameters
+    ----------
+    work : callable
+        Does the parts ``start .. stop - 1`` of the work. It should hold no lock of the interpreter.
+    count : int
+        The number of parts.
+
+    Examples
+    --------
+    >>> from softseg._threads import on_all_cores
+    >>> done = []
+    >>> on_all_cores(lambda start, stop: done.extend(range(start, stop)), 7)
+    >>> sorted(done)
+    [0, 1, 2, 3, 4, 5, 6]
+    """
+    spans = row_blocks(count, max(-(-count // (SPANS_PER_CORE * cores())), 1))
+    following = iter(spans)
+
+    def go_on() -> None:
+        for span in following:  # threads may share an iterator of a list
+            work(span.start, span.stop)
+
+    helpers = [_helpers(cores() - 1).submit(go_on) for _ in range(min(cores(), len(spans)) - 1)]
+    try:
+        go_on()
+    finally:
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+
+
+@functools.cache
+def _helpers(count: int) -> ThreadPoolExecutor:
+    """Return the threads that help the calling one."""
+    return ThreadPoolExecutor(count, thread_name_prefix="softseg")
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of its parent's threads, and makes its own.
+    os.register_at_fork(after_in_child=_helpers.cache_clear)
 
 
 def row_blocks(n: int, size: int) -> list[slice]:

@@ -68,7 +68,9 @@ def as_image(image: Any, name: str = "image") -> Float64[np.ndarray, "H W 3"]:
     return _drop_alpha(_scale_to_unit(_check_shape(pixels, name), name), name)
 
 
-def as_features(features: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
+def as_features(
+    features: Any, shape: tuple[int, int], working: tuple[int, int] | None = None
+) -> Float[np.ndarray, "h w C"]:
     """Check per-pixel features and bring them to the image's size.
 
     Parameters
@@ -79,12 +81,15 @@ def as_features(features: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W
         have it if h or w is less than one pixel away from the exact ratio, as with any rounding of a scaled
         size.
     shape : (int, int)
-        Height H and width W of the image, in pixels.
+        Height and width of the image, in pixels.
+    working : (int, int), optional
+        The size at which the features are wanted, if that is another than the image's: it may have another
+        aspect ratio, by rounding.
 
     Returns
     -------
-    array of float32 or float64, shape (H, W, C)
-        float32 if the features are float16 or float32, and float64 otherwise.
+    array of float32 or float64, shape (h, w, C)
+        At the working size. float32 if the features are float16 or float32, and float64 otherwise.
 
     Raises
     ------
@@ -113,7 +118,8 @@ def as_features(features: Any, shape: tuple[int, int]) -> Float[np.ndarray, "H W
         raise TypeError(f"features: expected floats or integers, got {values.dtype}")
     if not np.isfinite(values).all():
         raise ValueError("features: expected finite values, got NaN or infinity")
-    return _resize(values, shape)
+    _check_aspect_ratio(values, shape)
+    return _resize(values, shape if working is None else working)
 
 
 def as_labels(labels: Any, shape: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
@@ -300,14 +306,18 @@ def _drop_alpha(pixels: Float64[np.ndarray, "H W C"], name: str) -> Float64[np.n
     return pixels
 
 
-def _resize(features: Float[np.ndarray, "h w C"], shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
-    """Resize features to the image's size; raise a ValueError if they have another aspect ratio."""
+def _check_aspect_ratio(features: Float[np.ndarray, "h w C"], shape: tuple[int, int]) -> None:
+    """Raise a ValueError if features have another aspect ratio than the image."""
     (h, w), (height, width) = features.shape[:2], shape
-    if (h, w) == shape:
-        return features
     # The ratios agree if h is less than one pixel away from w * H / W, or w less than one from h * W / H.
     if abs(h * width - w * height) >= max(height, width):
         raise ValueError(
             f"features: expected the image's size {height}x{width}, or its aspect ratio, got {h}x{w}"
         )
+
+
+def _resize(features: Float[np.ndarray, "h w C"], shape: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
+    """Return features at another size, by bilinear interpolation."""
+    if features.shape[:2] == shape:
+        return features
     return resize(features, shape, order=1, mode="edge", anti_aliasing=True, clip=True, preserve_range=True)

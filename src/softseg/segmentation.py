@@ -67,7 +67,7 @@ def segment(
     working_pixels : int or None, optional
         Photos of more pixels are shrunk to about this many for all stages, and the layers carried up to full
         size by local affine color models and finished there. None: never. Default: that of the settings,
-        which is 640 * 480 unless you choose others.
+        which is 320 * 240 unless you choose others.
     rng : None, int or numpy.random.Generator
         None means a fixed seed: the same input gives the same bits on one machine.
     settings : Settings, optional
@@ -178,9 +178,7 @@ def _scene_maker(
     if isinstance(features, FeatureExtractor):
         extractor = features
         return lambda: Scene.of_checked(working, extractor.preprocessed(working), labels, n_superpixels)
-    given = as_features(features, photo.shape[:2])
-    if working is not photo:
-        given = as_features(features, working.shape[:2])
+    given = as_features(features, photo.shape[:2], working.shape[:2])
     channels = preprocess_given(given, working)
     return lambda: Scene.of_checked(working, channels, labels, n_superpixels)
 

@@ -11,9 +11,9 @@ from softseg.images import LEAST_PIXELS
 from softseg.sparsify import LayerPreconditioner, PixelBlocks, Unpreconditioned
 from softseg.sparsify.constrained_stage import SAMPLE
 
-# Photos of more pixels are shrunk to this many, the size at which the default path was first measured
-# (docs/performance.md).
-WORKING_PIXELS = 640 * 480
+# Photos of more pixels are shrunk to this many. Layers of composites with known alphas are as good as with four
+# times as many pixels: docs/performance.md, "Working size".
+WORKING_PIXELS = 320 * 240
 
 # Defaults, which all settings may share because they never change.
 _LOBPCG = LOBPCG()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numba
 import numpy as np
 import pytest
 from scipy import sparse
 
-from softseg import ColorAffinity, Laplacian, MattingAffinity, Scene, SemanticAffinity
+from softseg import ColorAffinity, Laplacian, MattingAffinity, Scene, SemanticAffinity, _threads
 from softseg.grid import Stencil
 
 AFFINITY = MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()
@@ -77,17 +76,13 @@ def test_what_is_padded_lies_inside(rng: np.random.Generator) -> None:
 
 
 def test_products_do_not_depend_on_the_number_of_threads(
-    rng: np.random.Generator, make_scene: Callable[..., Scene]
+    rng: np.random.Generator, make_scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = make_scene(61, 83)
     stencil, planes = Stencil.of(AFFINITY.laplacian(scene)), rng.normal(size=(5, 61 * 83))
-    several = numba.get_num_threads()
     results = []
-    try:
-        for threads in (1, several):
-            numba.set_num_threads(threads)
-            results.append(product(stencil, planes, np.ones_like(planes), 100.0))
-    finally:
-        numba.set_num_threads(several)
+    for threads in (1, 3):
+        monkeypatch.setattr(_threads, "cores", lambda threads=threads: threads)
+        results.append(product(stencil, planes, np.ones_like(planes), 100.0))
     np.testing.assert_array_equal(results[0][0], results[1][0])
     assert results[0][1] == results[1][1]

@@ -6,11 +6,10 @@ import itertools
 import re
 from collections.abc import Callable
 
-import numba
 import numpy as np
 import pytest
 
-from softseg import Laplacian, MattingAffinity, Scene, SemanticAffinity
+from softseg import Laplacian, MattingAffinity, Scene, SemanticAffinity, _threads
 from softseg.sparsify import PixelBlocks, Unpreconditioned, image_gradient, relaxed
 from softseg.sparsify.relaxed_stage import snap
 
@@ -134,17 +133,15 @@ def test_unpreconditioned_leaves_the_right_hand_side(rng: np.random.Generator) -
 
 
 def test_bits_do_not_depend_on_the_number_of_threads(
-    rng: np.random.Generator, make_scene: Callable[..., Scene]
+    rng: np.random.Generator, make_scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = make_scene(60, 80)  # several chunks of pixels
     laplacian, grouped = AFFINITY.laplacian(scene), soft_layers(rng, 60, 80, 3)
-    several = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
-        alone = relaxed(grouped, laplacian, scene.image)
-    finally:
-        numba.set_num_threads(several)
-    np.testing.assert_array_equal(alone, relaxed(grouped, laplacian, scene.image))
+    results = []
+    for threads in (1, 3):
+        monkeypatch.setattr(_threads, "cores", lambda threads=threads: threads)
+        results.append(relaxed(grouped, laplacian, scene.image))
+    np.testing.assert_array_equal(*results)
 
 
 def test_layers_as_floats_of_single_precision_are_worked_on_in_double(

@@ -40,7 +40,7 @@ def test_advance_and_turn(rng: np.random.Generator, planes: np.ndarray) -> None:
     np.testing.assert_allclose(moved, padded(alphas + 0.3 * direction), rtol=0, atol=1e-14)
     np.testing.assert_allclose(left, remainder - 0.3 * product, rtol=0, atol=1e-14)
     assert square == pytest.approx(np.vdot(left, left))
-    _kernels.turn(along, PAD, step, -2.0)
+    _kernels.turn(along, PAD, -2.0, step)
     np.testing.assert_allclose(along, padded(step - 2 * direction), rtol=0, atol=1e-14)
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from softseg._numba import parallel_kernel
 from softseg.grid._stencil_kernels import HALF_STENCIL
 
 
-@parallel_kernel
-def fit_window_models(image, epsilon, mean, inverse_cholesky):
+@parallel_kernel(lambda image, *_: len(image) - 2)
+def fit_window_models(start, stop, image, epsilon, mean, inverse_cholesky):
     """Write each 3x3 window's mean color and the inverse Cholesky factor of its regularized covariance.
 
     The image is (H, W, 3). ``mean`` (H-2, W-2, 3) and ``inverse_cholesky`` (H-2, W-2, 6) are overwritten; the
     latter holds the lower triangle of each factor, row by row.
     """
-    height, width, _ = image.shape
+    _, width, _ = image.shape
     ridge = epsilon / 9.0
-    for y in prange(height - 2):
+    for y in range(start, stop):
         covariance = np.empty((3, 3))
         for x in range(width - 2):
             for a in range(3):
@@ -53,15 +52,15 @@ def fit_window_models(image, epsilon, mean, inverse_cholesky):
             inverse_cholesky[y, x, 5] = 1.0 / l22
 
 
-@parallel_kernel
-def sum_half_stencil(image, mean, inverse_cholesky, half):
+@parallel_kernel(lambda image, *_: len(image))
+def sum_half_stencil(start, stop, image, mean, inverse_cholesky, half):
     """Sum (1 + z_i . z_j) / 9 over the windows that hold pixel i and a later pixel j; z are whitened colors.
 
     ``half`` (H, W, 13) is overwritten. Each pixel collects the terms of all windows that hold it and writes
     to no other pixel, so that rows can run in any order on any core.
     """
     height, width, _ = image.shape
-    for y in prange(height):
+    for y in range(start, stop):
         for x in range(width):
             for k in range(HALF_STENCIL):
                 half[y, x, k] = 0.0
@@ -88,20 +87,16 @@ def sum_half_stencil(image, mean, inverse_cholesky, half):
                             half[y, x, k] += (1.0 + dot) / 9.0
 
 
-@parallel_kernel
-def expand_to_csr(half, indptr, indices, data):
+@parallel_kernel(lambda half, *_: len(half))
+def expand_to_csr(start, stop, half, indptr, indices, data):
     """Write the half stencil as a full CSR matrix with sorted column indices, whose ``indptr`` is given."""
     height, width, _ = half.shape
-    for y in prange(height):
+    for y in range(start, stop):
         for x in range(width):
             n = indptr[y * width + x]
             for v in range(max(y - 2, 0), min(y + 3, height)):
                 for u in range(max(x - 2, 0), min(x + 3, width)):
-                    if v > y or (v == y and u >= x):
-                        k = u - x if v == y else 5 * (v - y) + u - x
-                        data[n] = half[y, x, k]
-                    else:
-                        k = x - u if v == y else 5 * (y - v) + x - u
-                        data[n] = half[v, u, k]
+                    k = 5 * (v - y) + u - x
+                    data[n] = half[y, x, k] if k >= 0 else half[v, u, -k]
                     indices[n] = v * width + u
                     n += 1

@@ -72,7 +72,9 @@ class MattingAffinity(Affinity):
         image : array of float64, shape (H, W, 3)
             RGB in [0, 1].
         """
-        image = np.ascontiguousarray(image)
+        # A scene's image cannot be written to, a tile's can be. Numba would compile the kernels for either.
+        image = np.ascontiguousarray(image).view()
+        image.flags.writeable = False
         height, width, _ = image.shape
         mean = np.empty((height - 2, width - 2, 3))
         inverse_cholesky = np.empty((height - 2, width - 2, 6))

@@ -89,9 +89,12 @@ def find_smallest_pairs(
         coupling[-len(near) :] += near
         projected = _extend(projected, coupling)
         if len(projected) > wanted:
-            energy = dense.gram(new, times(new)) + shift * gram
-            if _estimate_error(projected, energy, shift, below, wanted) <= SAFETY * goal:
-                break
+            estimate = _error_estimate(projected, shift, below, wanted, len(gram))
+            # The product with L is made only where the error may be small enough without L's own energy.
+            if estimate(shift * gram) <= SAFETY * goal:
+                energy = dense.gram(new, times(new)) + shift * gram
+                if estimate(energy) <= SAFETY * goal:
+                    break
         if len(projected) >= min(LARGEST_BASIS * (wanted + BLOCK_SIZE), n):
             break
         block = _orthonormalize(new, gram, dense)
@@ -110,26 +113,28 @@ def _extend(known: Float[np.ndarray, "a a"], coupling: Float[np.ndarray, "m b"])
     return np.block([[known, coupling[:a]], [coupling[:a].T, corner]])
 
 
-def _estimate_error(
-    projected: Float[np.ndarray, "m m"],
-    energy: Float[np.ndarray, "b b"],
-    shift: float,
-    below: int,
-    wanted: int,
-) -> float:
-    """Estimate the largest error of the wanted eigenvalues of L, given the matrix of T in the basis.
+def _error_estimate(
+    projected: Float[np.ndarray, "m m"], shift: float, below: int, wanted: int, block: int
+) -> Callable[[Float[np.ndarray, "b b"]], float]:
+    """Return a function that estimates the largest error of the wanted eigenvalues of L.
 
-    T is the inverse of ``M = L + shift Id``. A Ritz vector x of T has the residual ``r = T x - theta x``.
-    This is the product of two things: what T makes of the last block and the basis does not hold, and the
-    last b coefficients of x. ``energy`` is the former's Gram matrix with respect to M. As ``r`` also equals
+    Given is the matrix of T, the inverse of ``M = L + shift Id``, in the basis, whose last ``block`` vectors
+    are new. A Ritz vector x of T has the residual ``r = T x - theta x``. This is the product of two things:
+    what T makes of the last block and the basis does not hold, and the last coefficients of x. The function
+    takes the former's Gram matrix with respect to M, its energy. As ``r`` also equals
     ``-theta T (M x - x / theta)``, the residual of L weighted by T is ``r' M r / theta^2``. That is the
     estimate that LOBPCG uses, too.
     """
     theta, vectors = linalg.eigh(projected)
     chosen = _order_wanted_first(theta, below)[:wanted]
-    last = vectors[-len(energy) :, chosen]
-    weighted = np.abs(np.einsum("im,ij,jm->m", last, energy, last)) / theta[chosen] ** 2
-    return float(weighted.max() * undo_shift(shift, 1 / theta[chosen] - shift))
+    theta, last = theta[chosen], vectors[-block:, chosen]
+    limit = undo_shift(shift, 1 / theta - shift)
+
+    def estimate(energy: Float[np.ndarray, "b b"]) -> float:
+        weighted = np.abs(np.einsum("im,ij,jm->m", last, energy, last)) / theta**2
+        return float(weighted.max() * limit)
+
+    return estimate
 
 
 def _order_wanted_first(theta: Float[np.ndarray, " m"], below: int) -> Int[np.ndarray, " m"]:

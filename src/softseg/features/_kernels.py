@@ -1,18 +1,26 @@
-"""Numba kernels of the features package: window means, local affine models, and smoothing up to edges."""
+"""Numba kernels of the features package: window means, local affine models, and smoothing up to edges.
+
+Those of the guided filter do one plane, and `softseg.features.filtering` calls one after the other. If one of
+them called the others, the compiler would put copies of those into it, and take several times as long.
+"""
+
+from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from softseg._numba import kernel, parallel_kernel
 
+# Where the entries of a symmetric 3x3 matrix are among the distinct ones: 00, 01, 02, 11, 12, 22.
+ENTRIES = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])
+
 
 @kernel
-def _average_window(plane, before, after, out):
+def average_window(plane, before, after, out):
     """Write the mean over each pixel's window, which reaches ``before`` pixels back and ``after`` ahead.
 
     The window is the same on both axes, and edges are replicated. The sums are running ones, so that the cost
-    does not depend on the window. They are float64, so that float32 values are added and subtracted almost
-    exactly and the sums do not drift along a line.
+    does not depend on the window. They are float64, so that values which were float32 are added and
+    subtracted almost exactly and the sums do not drift along a line.
     """
     height, width = plane.shape
     size = before + 1 + after
@@ -30,9 +38,11 @@ def _average_window(plane, before, after, out):
             entering = plane[min(y + after, height - 1)]
             leaving = plane[max(y - before - 1, 0)]
             for x in range(width):
-                middle[x] += np.float64(entering[x]) - np.float64(leaving[x])
-        columns[:before] = middle[0]
-        columns[before + width :] = middle[width - 1]
+                middle[x] += entering[x] - leaving[x]
+        for i in range(before):
+            columns[i] = middle[0]
+        for i in range(before + width, columns.size):
+            columns[i] = middle[width - 1]
         total = 0.0
         for i in range(size):
             total += columns[i]
@@ -42,96 +52,52 @@ def _average_window(plane, before, after, out):
             out[y, x] = total * scale
 
 
-@parallel_kernel
-def average_windows(planes, before, after):
-    """Return the window means, float64, of each plane of (K, H, W)."""
-    out = np.empty(planes.shape)
-    for k in prange(planes.shape[0]):
-        _average_window(planes[k], before, after, out[k])
-    return out
-
-
 @kernel
-def _multiply(a, b, out):
-    for i in range(out.size):
-        out[i] = a[i] * b[i]
+def fit_windows(means, mean_guide, inverse, fit):
+    """Write each window's affine model ``a . guide + b`` of a plane: the planes of a, then that of b.
 
-
-@kernel
-def _subtract_product(a, b, out):
-    for i in range(out.size):
-        out[i] -= a[i] * b[i]
-
-
-@kernel
-def _dot(a_0, a_1, a_2, b_0, b_1, b_2, out):
-    for i in range(out.size):
-        out[i] = a_0[i] * b_0[i] + a_1[i] * b_1[i] + a_2[i] * b_2[i]
-
-
-@kernel
-def _fit_model(plane, guide, mean_guide, inverse, before, after, scratch, model):
-    """Fit ``plane = a . guide + b`` in every window, then average the fits of the windows around each pixel.
-
-    ``inverse`` (6, H, W) has the distinct entries 00, 01, 02, 11, 12, 22 of the inverse of the window's
-    covariance plus epsilon Id. The three planes of a and the plane of b are written to ``model`` (4, H, W),
-    and ``scratch`` has the same shape. The loops are short and flat because the compiler vectorizes those,
-    and not one loop over all these arrays.
+    ``means`` (4, H, W) are over the windows: of the products of the guide's three planes with the plane, and
+    of the plane. The former become the covariances. ``inverse`` (6, H, W) has the distinct entries of the
+    inverse of the guide's covariance plus epsilon Id. The loops are short ones along a row because the
+    compiler vectorizes those, and not one loop over all these arrays.
     """
-    flat = plane.size
-    means = mean_guide.reshape(3, flat)
-    inv = inverse.reshape(6, flat)
-    sums = model.reshape(4, flat)
-    fit = scratch.reshape(4, flat)
-    _average_window(plane, before, after, model[3])
-    for c in range(3):
-        _multiply(plane.reshape(flat), guide[c].reshape(flat), fit[c])
-        _average_window(scratch[c], before, after, model[c])
-        _subtract_product(means[c], sums[3], sums[c])  # now the covariance of guide channel c and plane
-    _dot(inv[0], inv[1], inv[2], sums[0], sums[1], sums[2], fit[0])
-    _dot(inv[1], inv[3], inv[4], sums[0], sums[1], sums[2], fit[1])
-    _dot(inv[2], inv[4], inv[5], sums[0], sums[1], sums[2], fit[2])
-    fit[3] = sums[3]
-    for c in range(3):
-        _subtract_product(fit[c], means[c], fit[3])
-    for c in range(4):
-        _average_window(scratch[c], after, before, model[c])
+    _, height, width = fit.shape
+    for y in range(height):
+        mean = means[3, y]
+        for c in range(3):
+            covariance, of_guide = means[c, y], mean_guide[c, y]
+            for x in range(width):
+                covariance[x] -= of_guide[x] * mean[x]
+        one, two, three = means[0, y], means[1, y], means[2, y]
+        offset = fit[3, y]
+        for x in range(width):
+            offset[x] = mean[x]
+        for c in range(3):
+            slope, of_guide = fit[c, y], mean_guide[c, y]
+            first, second, third = (
+                inverse[ENTRIES[c, 0], y],
+                inverse[ENTRIES[c, 1], y],
+                inverse[ENTRIES[c, 2], y],
+            )
+            for x in range(width):
+                slope[x] = first[x] * one[x] + second[x] * two[x] + third[x] * three[x]
+            for x in range(width):
+                offset[x] -= slope[x] * of_guide[x]
 
 
-@parallel_kernel
-def fit_affine_models(planes, guide, mean_guide, inverse, before, after):
-    """Return the averaged local affine models (C, 4, H, W), float64, of every plane of (C, H, W)."""
-    channels, height, width = planes.shape
-    models = np.empty((channels, 4, height, width))
-    for k in prange(channels):
-        scratch = np.empty((4, height, width))
-        _fit_model(planes[k], guide, mean_guide, inverse, before, after, scratch, models[k])
-    return models
+@kernel
+def evaluate_model(model, guide, out):
+    """Write what an affine model (4, H, W) makes of the guide's colors, in single precision."""
+    height, width = out.shape
+    for y in range(height):
+        row = out[y]
+        red, green, blue = guide[0, y], guide[1, y], guide[2, y]
+        one, two, three, offset = model[0, y], model[1, y], model[2, y], model[3, y]
+        for x in range(width):
+            row[x] = np.float32(red[x] * one[x] + green[x] * two[x] + blue[x] * three[x]) + offset[x]
 
 
-@parallel_kernel
-def filter_planes(planes, guide, mean_guide, inverse, before, after, workspace):
-    """Replace every plane of (C, H, W) by its guided filter.
-
-    ``workspace`` (T, 2, 4, H, W) gives each of T threads room for one channel's model, because allocating
-    memory for every channel would cost more than the arithmetic.
-    """
-    channels, height, width = planes.shape
-    flat = height * width
-    workers = workspace.shape[0]
-    for worker in prange(workers):
-        scratch, model = workspace[worker, 0], workspace[worker, 1]
-        color, fit = guide.reshape(3, flat), model.reshape(4, flat)
-        for k in range(worker, channels, workers):
-            _fit_model(planes[k], guide, mean_guide, inverse, before, after, scratch, model)
-            filtered = planes[k].reshape(flat)
-            _dot(color[0], color[1], color[2], fit[0], fit[1], fit[2], filtered)
-            for i in range(flat):
-                filtered[i] += fit[3, i]
-
-
-@parallel_kernel
-def diffuse(planes, across, down, decays):
+def diffuse(planes: np.ndarray, across: np.ndarray, down: np.ndarray, decays: np.ndarray) -> None:
     """Smooth (C, H, W) in place by first-order recursions along rows and columns, forward and backward.
 
     ``across[y, x]`` in [0, 1] is how much passes between the pixels (y, x - 1) and (y, x), in both
@@ -140,22 +106,33 @@ def diffuse(planes, across, down, decays):
     ``value += weight * (other - value)``, so that the bits do not change where values are equal or nothing
     passes.
     """
-    channels, height, width = planes.shape
     for decay in decays:
-        for y in prange(height):
-            for x in range(1, width):
-                weight = decay * across[y, x]
-                for c in range(channels):
-                    planes[c, y, x] += weight * (planes[c, y, x - 1] - planes[c, y, x])
-            for x in range(width - 2, -1, -1):
-                weight = decay * across[y, x + 1]
-                for c in range(channels):
-                    planes[c, y, x] += weight * (planes[c, y, x + 1] - planes[c, y, x])
-        for c in prange(channels):
-            plane = planes[c]
-            for y in range(1, height):
-                for x in range(width):
-                    plane[y, x] += decay * down[y, x] * (plane[y - 1, x] - plane[y, x])
-            for y in range(height - 2, -1, -1):
-                for x in range(width):
-                    plane[y, x] += decay * down[y + 1, x] * (plane[y + 1, x] - plane[y, x])
+        _diffuse_along_rows(across, decay, planes)
+        _diffuse_along_columns(down, decay, planes)
+
+
+@parallel_kernel(lambda across, decay, planes: len(across))
+def _diffuse_along_rows(start, stop, across, decay, planes):
+    channels, _, width = planes.shape
+    for y in range(start, stop):
+        for x in range(1, width):
+            weight = decay * across[y, x]
+            for c in range(channels):
+                planes[c, y, x] += weight * (planes[c, y, x - 1] - planes[c, y, x])
+        for x in range(width - 2, -1, -1):
+            weight = decay * across[y, x + 1]
+            for c in range(channels):
+                planes[c, y, x] += weight * (planes[c, y, x + 1] - planes[c, y, x])
+
+
+@parallel_kernel(lambda down, decay, planes: len(planes))
+def _diffuse_along_columns(start, stop, down, decay, planes):
+    _, height, width = planes.shape
+    for c in range(start, stop):
+        plane = planes[c]
+        for y in range(1, height):
+            for x in range(width):
+                plane[y, x] += decay * down[y, x] * (plane[y - 1, x] - plane[y, x])
+        for y in range(height - 2, -1, -1):
+            for x in range(width):
+                plane[y, x] += decay * down[y + 1, x] * (plane[y + 1, x] - plane[y, x])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from jaxtyping import Float32, Float64
 from numpy.typing import ArrayLike
 
 from softseg._checks import check_count, check_positive
+from softseg._threads import cores, on_all_cores
 from softseg.features import _kernels
 
 # Pixels along a side of the window, as published for the features (Aksoy et al. 2018, and the code released
@@ -112,8 +112,16 @@ def affine_coefficients(
     (array([ 1., -0., -0.]), 0.0)
     """
     color = check_guide(guide, "guide")
-    planes = np.moveaxis(check_channels(values, color, "values"), -1, 0).astype(np.float64, order="C")
-    models = _kernels.fit_affine_models(planes, *_compute_guide_statistics(color, size, epsilon))
+    planes = np.moveaxis(check_channels(values, color, "values"), -1, 0)
+    statistics = _compute_guide_statistics(color, size, epsilon)
+    models = np.empty((len(planes), 4, *color.shape[:2]))
+
+    def fit(start: int, stop: int) -> None:
+        scratch = np.empty(models.shape[1:])
+        for k in range(start, stop):
+            _fit_model(planes[k], *statistics, scratch, models[k])
+
+    on_all_cores(fit, len(planes))
     return np.moveaxis(models[:, :3], (0, 1), (2, 3)).copy(), np.moveaxis(models[:, 3], 0, -1).copy()
 
 
@@ -157,9 +165,43 @@ def filter_in_place(
     planes: Float32[np.ndarray, "C H W"], color: Float64[np.ndarray, "H W 3"], size: int, epsilon: float
 ) -> None:
     """Replace each plane by its guided filter; see :func:`guided_filter`."""
+    statistics = _compute_guide_statistics(color, size, epsilon)
     channels, height, width = planes.shape
-    workspace = np.empty((min(channels, numba.get_num_threads()), 2, 4, height, width))
-    _kernels.filter_planes(planes, *_compute_guide_statistics(color, size, epsilon), workspace)
+    # Allocating memory for every channel would cost more than the arithmetic. So the channels are dealt out
+    # to as many parts as there are cores, and a part uses its memory for all of its channels.
+    parts = min(channels, cores())
+
+    def filter_parts(start: int, stop: int) -> None:
+        scratch, model = np.empty((2, 4, height, width))
+        for part in range(start, stop):
+            for k in range(part, channels, parts):
+                _fit_model(planes[k], *statistics, scratch, model)
+                _kernels.evaluate_model(model, statistics[0], planes[k])
+
+    on_all_cores(filter_parts, parts)
+
+
+def _fit_model(
+    plane: np.ndarray,
+    guide: Float64[np.ndarray, "3 H W"],
+    mean_guide: Float64[np.ndarray, "3 H W"],
+    inverse: Float64[np.ndarray, "6 H W"],
+    before: int,
+    after: int,
+    scratch: Float64[np.ndarray, "4 H W"],
+    model: Float64[np.ndarray, "4 H W"],
+) -> None:
+    """Fit ``plane = a . guide + b`` in every window, then average the fits of the windows around each pixel.
+
+    The three planes of a and the plane of b are written to ``model``. ``scratch`` is overwritten.
+    """
+    scratch[3] = plane
+    np.multiply(guide, scratch[3], out=scratch[:3])
+    for c in range(4):
+        _kernels.average_window(scratch[c], before, after, model[c])
+    _kernels.fit_windows(model, mean_guide, inverse, scratch)
+    for c in range(4):
+        _kernels.average_window(scratch[c], after, before, model[c])
 
 
 def _compute_guide_statistics(
@@ -176,11 +218,25 @@ def _compute_guide_statistics(
     check_positive("epsilon", epsilon)
     before, after = (size - 1) // 2, size // 2
     guide = np.ascontiguousarray(np.moveaxis(color, -1, 0))
-    mean = _kernels.average_windows(guide, before, after)
+    mean = _average_windows(guide, before, after)
     i, j = np.triu_indices(3)
-    covariance = _kernels.average_windows(guide[i] * guide[j], before, after) - mean[i] * mean[j]
+    covariance = _average_windows(guide[i] * guide[j], before, after) - mean[i] * mean[j]
     covariance[i == j] += epsilon
     return guide, mean, _invert(covariance), before, after
+
+
+def _average_windows(
+    planes: Float64[np.ndarray, "C H W"], before: int, after: int
+) -> Float64[np.ndarray, "C H W"]:
+    """Return the means over each pixel's window, which reaches so many pixels back and ahead."""
+    means = np.empty(planes.shape)
+
+    def average(start: int, stop: int) -> None:
+        for k in range(start, stop):
+            _kernels.average_window(planes[k], before, after, means[k])
+
+    on_all_cores(average, len(planes))
+    return means
 
 
 def _invert(matrices: Float64[np.ndarray, "6 H W"]) -> Float64[np.ndarray, "6 H W"]:

@@ -9,9 +9,8 @@ cores.
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from softseg._numba import kernel, parallel_kernel
+from softseg._numba import kernel, parallel_kernel, rows_of_last
 from softseg.grid._link_kernels import is_near
 
 # The number of entries of a half stencil: the pixel itself and the twelve near neighbors that come after it
@@ -47,14 +46,14 @@ def _count_rows_down(column, width):
     return rows
 
 
-@parallel_kernel
-def split_by_distance(indptr, indices, data, width, pad, half, diagonal, is_far, far_entries):
+@parallel_kernel(lambda indptr, indices, data, width, pad, half, diagonal, *_: diagonal.size // width)
+def split_by_distance(start, stop, indptr, indices, data, width, pad, half, diagonal, is_far, far_entries):
     """Sort the entries of a symmetric CSR matrix by the distance of the pixels that they link.
 
     Entries between near pixels are written to the planes of a half stencil. The others are flagged in
     ``is_far`` (entries,), and ``far_entries`` (N,) counts them for each row.
     """
-    for y in prange(diagonal.size // width):
+    for y in range(start, stop):
         for x in range(width):
             i = y * width + x
             for t in range(indptr[i], indptr[i + 1]):
@@ -70,11 +69,11 @@ def split_by_distance(indptr, indices, data, width, pad, half, diagonal, is_far,
                     half[find_entry(dy, dx) - 1, pad + i] = data[t]
 
 
-@parallel_kernel
-def negate_planes(stencil, pad, half):
+@parallel_kernel(lambda stencil, pad, half: len(stencil))
+def negate_planes(start, stop, stencil, pad, half):
     """Write the affinities of a half stencil (H, W, 13), but for its center, as planes of a Laplacian."""
-    height, width, _ = stencil.shape
-    for y in prange(height):
+    width = stencil.shape[1]
+    for y in range(start, stop):
         for k in range(half.shape[0]):
             for x in range(width):
                 half[k, pad + y * width + x] = -stencil[y, x, k + 1]
@@ -156,15 +155,25 @@ def folded(sums):
     return sums[0]
 
 
-@parallel_kernel
+def count_chunks(n):
+    """Return the number of chunks of n pixels."""
+    return -(-n // CHUNK)
+
+
 def multiply_stencil(half, width, pad, diagonal, coupling, values, out):
     """Write ``out = (Id x L + coupling * 1 1' x Id + ...) values``, and return the inner product of both.
 
     ``values`` is (K, pad + N + pad). ``diagonal`` (K, N) holds that of L plus whatever else is added to it.
     """
+    sums = np.empty(count_chunks(out.shape[1]))
+    _multiply_stencil(half, width, pad, diagonal, coupling, values, out, sums)
+    return folded(sums)
+
+
+@parallel_kernel(rows_of_last)
+def _multiply_stencil(first, last, half, width, pad, diagonal, coupling, values, out, sums):
     layers, n = out.shape
-    sums = np.empty((n + CHUNK - 1) // CHUNK)
-    for chunk in prange(sums.size):
+    for chunk in range(first, last):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         total = np.zeros(stop - start)
         for k in range(layers):
@@ -181,25 +190,27 @@ def multiply_stencil(half, width, pad, diagonal, coupling, values, out):
             _add_links(half, width, values[k], pad + start, pad + stop, result)
             accumulate(value, result, products)
         sums[chunk] = folded(products)
+
+
+def add_far_links(indptr, indices, data, nodes, pad, values, out):
+    """Add a CSR matrix over the pixels ``nodes`` times values; return the increase of values . out."""
+    layers, count = len(out), nodes.size
+    # Layers are taken in groups of a fixed size, each of which the compiler turns into one vector.
+    here = np.zeros((-(-layers // LANES), count, LANES))
+    for k in range(layers):
+        here[k // LANES, :, k % LANES] = values[k, pad + nodes]
+    sums = np.zeros(-(-count // FAR_CHUNK))
+    _add_far_links(indptr, indices, data, nodes, here, out, sums)
     return folded(sums)
 
 
-@parallel_kernel
-def add_far_links(indptr, indices, data, nodes, pad, values, out):
-    """Add a CSR matrix over the pixels ``nodes`` times values; return the increase of values . out."""
-    layers = out.shape[0]
-    count = nodes.size
-    # Layers are taken in groups of a fixed size, each of which the compiler turns into one vector.
-    groups = (layers + LANES - 1) // LANES
-    here = np.zeros((groups, count, LANES))
-    for k in range(layers):
-        for i in range(count):
-            here[k // LANES, i, k % LANES] = values[k, pad + nodes[i]]
-    sums = np.zeros((count + FAR_CHUNK - 1) // FAR_CHUNK)
-    for chunk in prange(sums.size):
-        added = np.empty(LANES)
+@parallel_kernel(rows_of_last)
+def _add_far_links(first, last, indptr, indices, data, nodes, here, out, sums):
+    layers, groups = out.shape[0], here.shape[0]
+    added = np.empty(LANES)
+    for chunk in range(first, last):
         total = 0.0
-        for i in range(chunk * FAR_CHUNK, min((chunk + 1) * FAR_CHUNK, count)):
+        for i in range(chunk * FAR_CHUNK, min((chunk + 1) * FAR_CHUNK, nodes.size)):
             for group in range(groups):
                 added[:] = 0.0
                 for t in range(indptr[i], indptr[i + 1]):
@@ -210,4 +221,3 @@ def add_far_links(indptr, indices, data, nodes, pad, values, out):
                     out[group * LANES + lane, nodes[i]] += added[lane]
                     total += here[group, i, lane] * added[lane]
         sums[chunk] = total
-    return folded(sums)

@@ -6,7 +6,6 @@ Arrays are rows of planes, (H, ..., W), so that loops run along a row, which is 
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from softseg._numba import kernel, parallel_kernel
 
@@ -14,17 +13,21 @@ from softseg._numba import kernel, parallel_kernel
 # single precision leaves of an exact sum.
 NEARLY = 1e-6
 
+# Rows that a core takes at a time. Half the sizes of a pyramid have fewer: there, waking another core would
+# take longer than a sweep does. Chosen by the project.
+ROWS = 16
 
-@parallel_kernel
-def link_pixels(alphas, least, across, down):
+
+@parallel_kernel(lambda alphas, *_: len(alphas))
+def link_pixels(start, stop, alphas, least, across, down):
     """Weigh the links of neighbors: ``least`` plus half the sum of their alphas' differences.
 
     Alphas are (H, K, W); ``across[y, x]`` (H, W + 1) links (y, x) with the pixel before it, ``down[y, x]``
     (H + 1, W) with the one above. Links over the border stay as they are, zero.
     """
-    height, layers, width = alphas.shape
+    _, layers, width = alphas.shape
     half = np.float32(0.5)
-    for y in prange(height):
+    for y in range(start, stop):
         across[y, 1:width] = least
         for k in range(layers):
             _add_difference(half, alphas[y, k, 1:], alphas[y, k, : width - 1], across[y, 1:width])
@@ -40,8 +43,8 @@ def _add_difference(factor, one, other, out):
         out[x] += factor * abs(one[x] - other[x])
 
 
-@parallel_kernel
-def sweep(colors, image, alphas, across, down, board_color, over):
+@parallel_kernel(lambda colors, *_: -(-len(colors) // ROWS))
+def sweep(start, stop, colors, image, alphas, across, down, board_color, over):
     """Solve the equations of every second pixel (as on a chessboard) and go ``over`` times the way there.
 
     Colors are (H, K, C, W), the image is (H, C, W), alphas are (H, K, W). The solution is the mean of the
@@ -52,7 +55,7 @@ def sweep(colors, image, alphas, across, down, board_color, over):
     depend on those of the other color alone: any order of rows gives the same bits.
     """
     height, layers, channels, width = colors.shape
-    for y in prange(height):
+    for y in range(start * ROWS, min(stop * ROWS, height)):
         first = (y + board_color) % 2
         above, below = max(y - 1, 0), min(y + 1, height - 1)
         shares = _compute_shares(down[y], down[y + 1], across[y])
@@ -63,7 +66,8 @@ def sweep(colors, image, alphas, across, down, board_color, over):
             _add_product(alphas[y, k], alphas[y, k], squares)
         solved = np.empty((layers, width), np.float32)
         for c in range(channels):
-            _average(shares, colors[above], colors[y], colors[below], c, solved)
+            for k in range(layers):
+                _average(shares, colors[above, k, c], colors[y, k, c], colors[below, k, c], solved[k])
             _add_up(solved, alphas[y], image[y, c], squares, first)
             for k in range(layers):
                 _move(colors[y, k, c], solved[k], way)
@@ -84,15 +88,16 @@ def _compute_shares(up, down, across):
 
 
 @kernel
-def _average(shares, above, row, below, c, out):
-    """Set out (K, W) to the mean of each pixel's neighbors in channel c of three rows (K, C, W)."""
-    width = out.shape[1]
-    out[:] = 0
-    for k in range(out.shape[0]):
-        _add_product(shares[0], above[k, c], out[k])
-        _add_product(shares[1], below[k, c], out[k])
-        _add_product(shares[2, 1:], row[k, c, : width - 1], out[k, 1:])
-        _add_product(shares[3, : width - 1], row[k, c, 1:], out[k, : width - 1])
+def _average(shares, above, row, below, out):
+    """Write the mean of each pixel's neighbors in three rows (W,) of one layer and channel."""
+    width = out.size
+    up, down, before, after = shares[0], shares[1], shares[2, 1:], shares[3]
+    for x in range(width):
+        out[x] = up[x] * above[x] + down[x] * below[x]
+    for x in range(width - 1):
+        out[x + 1] += before[x] * row[x]
+    for x in range(width - 1):
+        out[x] += after[x] * row[x + 1]
 
 
 @kernel

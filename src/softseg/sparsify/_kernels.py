@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from softseg._numba import parallel_kernel
 
-# Pixels that one core takes at a time. The results do not depend on this number. Chosen by the project.
+# Pixels that a core takes at a time, so that few pixels are left to one core. The results do not depend on
+# this number. Chosen by the project.
 PIXELS_PER_CHUNK = 1024
 
 
-@parallel_kernel
-def assign(points, means, labels):
+def _count_chunks(rows, *_):
+    """Return the number of chunks of the first argument's rows."""
+    return -(-len(rows) // PIXELS_PER_CHUNK)
+
+
+@parallel_kernel(_count_chunks)
+def assign(first, last, points, means, labels):
     """Set labels[i] to the number of the mean, of (k, C), that is nearest to points[i], of (N, C)."""
     n, channels = points.shape
-    for chunk in prange((n + PIXELS_PER_CHUNK - 1) // PIXELS_PER_CHUNK):
+    for chunk in range(first, last):
         for i in range(chunk * PIXELS_PER_CHUNK, min((chunk + 1) * PIXELS_PER_CHUNK, n)):
             best = np.inf
             for k in range(means.shape[0]):
@@ -28,11 +33,11 @@ def assign(points, means, labels):
                     labels[i] = k
 
 
-@parallel_kernel
-def project_rows(rows, out):
+@parallel_kernel(_count_chunks)
+def project_rows(first, last, rows, out):
     """Project each pixel's layers, a row of (N, K), onto the simplex."""
     n, layers = rows.shape
-    for chunk in prange((n + PIXELS_PER_CHUNK - 1) // PIXELS_PER_CHUNK):
+    for chunk in range(first, last):
         descending = np.empty(layers)
         for i in range(chunk * PIXELS_PER_CHUNK, min((chunk + 1) * PIXELS_PER_CHUNK, n)):
             for k in range(layers):

@@ -8,10 +8,14 @@ the same bits on any number of cores.
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from softseg._numba import kernel, parallel_kernel
-from softseg.grid._stencil_kernels import CHUNK, accumulate, folded
+from softseg._numba import kernel, parallel_kernel, rows_of_last
+from softseg.grid._stencil_kernels import CHUNK, accumulate, count_chunks, folded
+
+
+def _count_chunks_of_last(*arguments):
+    """Return the number of chunks of the last argument's pixels, as the parts of a kernel."""
+    return count_chunks(arguments[-1].shape[1])
 
 
 @kernel
@@ -38,8 +42,10 @@ def _powers(base, exponent, shift, out):
         out[i] = (1 + t * (1 + t / 2 * (1 + t / 3 * (1 + t / 4 * (1 + t / 5 * series))))) / base[i]
 
 
-@parallel_kernel
-def reweight(alphas, pad, target, exponent, smallest, coupling, matrix_diagonal, diagonal, right):
+@parallel_kernel(_count_chunks_of_last)
+def reweight(
+    first, last, alphas, pad, target, exponent, smallest, coupling, matrix_diagonal, diagonal, right
+):
     """Fill in the diagonal and the right-hand side, (K, N) both, of one reweighted system.
 
     The weights are u = max(|1 - alpha|, smallest)^exponent and v = max(|alpha|, smallest)^exponent. The
@@ -47,7 +53,7 @@ def reweight(alphas, pad, target, exponent, smallest, coupling, matrix_diagonal,
     (Aksoy et al. 2018, Section 3.5).
     """
     layers, n = target.shape
-    for chunk in prange((n + CHUNK - 1) // CHUNK):
+    for chunk in range(first, last):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         base, shift = np.empty(stop - start), np.empty(stop - start, np.int64)
         to_one, to_zero = np.empty(stop - start), np.empty(stop - start)
@@ -67,12 +73,17 @@ def reweight(alphas, pad, target, exponent, smallest, coupling, matrix_diagonal,
                 out_right[i] = to_one[i] + goal[i] + coupling
 
 
-@parallel_kernel
 def subtract(product, remainder):
     """Subtract ``product`` from ``remainder``, both (K, N); return the remainder's squared norm."""
+    sums = np.empty(count_chunks(remainder.shape[1]))
+    _subtract(product, remainder, sums)
+    return folded(sums)
+
+
+@parallel_kernel(rows_of_last)
+def _subtract(first, last, product, remainder, sums):
     layers, n = remainder.shape
-    sums = np.empty((n + CHUNK - 1) // CHUNK)
-    for chunk in prange(sums.size):
+    for chunk in range(first, last):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         squares = np.zeros(stop - start)
         for k in range(layers):
@@ -81,32 +92,40 @@ def subtract(product, remainder):
                 left[i] -= taken[i]
             accumulate(left, left, squares)
         sums[chunk] = folded(squares)
+
+
+def inner(a, b):
+    """Return the inner product of two arrays (K, N)."""
+    sums = np.empty(count_chunks(a.shape[1]))
+    _inner(a, b, sums)
     return folded(sums)
 
 
-@parallel_kernel
-def inner(a, b):
-    """Return the inner product of two arrays (K, N)."""
+@parallel_kernel(rows_of_last)
+def _inner(first, last, a, b, sums):
     layers, n = a.shape
-    sums = np.empty((n + CHUNK - 1) // CHUNK)
-    for chunk in prange(sums.size):
+    for chunk in range(first, last):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         products = np.zeros(stop - start)
         for k in range(layers):
             accumulate(a[k, start:stop], b[k, start:stop], products)
         sums[chunk] = folded(products)
-    return folded(sums)
 
 
-@parallel_kernel
 def solve_pixel_blocks(diagonal, coupling, right, out):
     """Solve (diag(d) + coupling * 1 1') x = r at each pixel, by the Sherman-Morrison formula.
 
     The solutions are written to ``out``. The kernel returns the inner product of ``right`` and ``out``.
     """
+    sums = np.empty(count_chunks(out.shape[1]))
+    _solve_pixel_blocks(diagonal, coupling, right, out, sums)
+    return folded(sums)
+
+
+@parallel_kernel(rows_of_last)
+def _solve_pixel_blocks(first, last, diagonal, coupling, right, out, sums):
     layers, n = right.shape
-    sums = np.empty((n + CHUNK - 1) // CHUNK)
-    for chunk in prange(sums.size):
+    for chunk in range(first, last):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         trace, shared = np.zeros(stop - start), np.zeros(stop - start)
         for k in range(layers):
@@ -125,14 +144,13 @@ def solve_pixel_blocks(diagonal, coupling, right, out):
                 x[i] *= r[i] - shared[i]
             accumulate(r, x, products)
         sums[chunk] = folded(products)
-    return folded(sums)
 
 
-@parallel_kernel
-def turn(direction, pad, step, factor):
+@parallel_kernel(_count_chunks_of_last)
+def turn(first, last, direction, pad, factor, step):
     """Replace ``direction`` by step + factor * direction."""
     layers, n = step.shape
-    for chunk in prange((n + CHUNK - 1) // CHUNK):
+    for chunk in range(first, last):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         for k in range(layers):
             new, old = step[k, start:stop], direction[k, pad + start : pad + stop]
@@ -140,15 +158,20 @@ def turn(direction, pad, step, factor):
                 old[i] = new[i] + factor * old[i]
 
 
-@parallel_kernel
 def advance(alphas, direction, pad, remainder, product, length):
     """Add length * direction to ``alphas`` and subtract length * product from ``remainder``.
 
     The kernel returns the squared norm of the new remainder.
     """
+    sums = np.empty(count_chunks(remainder.shape[1]))
+    _advance(alphas, direction, pad, remainder, product, length, sums)
+    return folded(sums)
+
+
+@parallel_kernel(rows_of_last)
+def _advance(first, last, alphas, direction, pad, remainder, product, length, sums):
     layers, n = remainder.shape
-    sums = np.empty((n + CHUNK - 1) // CHUNK)
-    for chunk in prange(sums.size):
+    for chunk in range(first, last):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         squares = np.zeros(stop - start)
         for k in range(layers):
@@ -160,18 +183,17 @@ def advance(alphas, direction, pad, remainder, product, length):
                 left[i] -= length * taken[i]
             accumulate(left, left, squares)
         sums[chunk] = folded(squares)
-    return folded(sums)
 
 
-@parallel_kernel
-def extrapolate(alphas, pad, before, change):
+@parallel_kernel(_count_chunks_of_last)
+def extrapolate(first, last, alphas, pad, before, change):
     """Move each alpha further by its last change, times the ratio of its last two changes, held to [0, 1].
 
     The ratio is the rate at which the changes shrink. ``before`` (K, N) holds the alphas of the previous call
     and ``change`` (K, N) their change in it; the kernel replaces both by those of this call.
     """
     layers, n = before.shape
-    for chunk in prange((n + CHUNK - 1) // CHUNK):
+    for chunk in range(first, last):
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         for k in range(layers):
             now, then = alphas[k, pad + start : pad + stop], before[k, start:stop]

@@ -33,13 +33,15 @@ SAMPLE = 8192
 
 # Until the first layers are dropped, the energy is summed over this many times the sample. Measured:
 # docs/performance.md, "Constrained".
-EARLY_SAMPLE_FACTOR = 16
+EARLY_SAMPLE_FACTOR = 4
 
-# The energy of a photo of at most this many times the sample is summed over all of its pixels. Chosen by the
-# project; docs/performance.md, "Constrained".
-WHOLE_PHOTO_FACTOR = 4
+# Of photos with few pixels the sample is this share of them, but no fewer than LEAST_SAMPLE. Photos with
+# fewer pixels than that are summed over whole, with direct solves, which cost little there. Measured:
+# docs/performance.md, "Constrained".
+SMALL_PHOTO_SHARE = 1 / 4
+LEAST_SAMPLE = 2048
 
-# One in this many of the sample's pixels goes into the preconditioner of the early iterations. Chosen by the
+# One in this many of the sample's pixels goes into the preconditioner of the iterative solves. Chosen by the
 # project.
 PRECONDITIONER_STRIDE = 4
 
@@ -68,11 +70,11 @@ def constrained(
     iterations : int
         The number of reweighted solves.
     sample : int or None
-        The energy is summed over about this many pixels if the photo has more than four times as many. The
-        only unknowns are the eigenvectors' coefficients, and a sample determines those well. The first
-        quarter of the iterations decides where the layers go, so there the energy is summed over sixteen
-        times as many pixels, or over all if the photo has fewer. With None it is always summed over all
-        pixels, as published.
+        The energy is summed over about this many pixels, and most solves are a few conjugate gradient steps.
+        The only unknowns are the eigenvectors' coefficients, and a sample determines those well. The first
+        quarter of the iterations decides where the layers go, so there the energy is summed over four times
+        as many pixels. Of small photos the sample is a quarter. With None, or on photos of up to 2048 pixels,
+        the energy is summed over all pixels and each solve is direct, as published.
     rng : None, int or numpy.random.Generator
         The random numbers of the sample. None means a fixed seed.
 
@@ -112,32 +114,63 @@ def constrained(
         )
     if labels.min() < 0:
         raise ValueError(f"labels: expected cluster numbers from 0 up, got {labels.min()}")
-    drops = _choose_drop_iterations(iterations)
     with workers() as pool:
-        if sample is None or labels.size <= WHOLE_PHOTO_FACTOR * sample:
-            first, pixels = 1, Pixels(pairs.vectors, np.ones(labels.size))
-            layers = (labels.reshape(-1, 1) == np.arange(labels.max() + 1)).astype(np.float64)
+        if sample is not None:
+            sample = min(sample, max(int(SMALL_PHOTO_SHARE * labels.size), LEAST_SAMPLE))
+        if sample is None or sample >= labels.size:
+            coefficients = _iterate_over_all(pairs, labels.ravel(), iterations, pool)
         else:
-            first = min(drops[0], iterations) + 1
-            many, few, few_shares = _draw_samples(pairs.vectors, labels.ravel(), sample, generator(rng))
-            tick()
-            coefficients = _project_clusters(pairs.vectors, labels.ravel(), pool)
-            fewer = few[::PRECONDITIONER_STRIDE], PRECONDITIONER_STRIDE * few_shares[::PRECONDITIONER_STRIDE]
-            for _ in range(2, first):
-                tick()
-                coefficients = solve_iteratively(many, *fewer, pairs.values, coefficients, pool)
-            if first <= iterations:
-                coefficients = coefficients[:, _find_visible(many.layers(coefficients))]
-            pixels = many.at(few, few_shares)
-            layers = pixels.layers(coefficients)
-        for iteration in range(first, iterations + 1):
-            tick()
-            coefficients = solve_directly(pixels, pairs.values, layers, pool)
-            layers = pixels.layers(coefficients)
-            if iteration in drops and iteration < iterations:
-                visible = _find_visible(layers)
-                layers, coefficients = layers[:, visible], coefficients[:, visible]
+            coefficients = _iterate_over_sample(
+                pairs, labels.ravel(), iterations, sample, generator(rng), pool
+            )
         return _evaluate_everywhere(pairs.vectors, coefficients, pool).reshape(height, width, -1)
+
+
+def _iterate_over_all(
+    pairs: Eigenpairs, labels: Int[np.ndarray, " N"], iterations: int, pool: ThreadPoolExecutor
+) -> Float[np.ndarray, "k1 K"]:
+    """Return the layers' coefficients after direct solves over all pixels, as published."""
+    drops = _choose_drop_iterations(iterations)
+    pixels = Pixels(pairs.vectors, np.ones(len(labels)))
+    layers = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)
+    for iteration in range(1, iterations + 1):
+        tick()
+        coefficients = solve_directly(pixels, pairs.values, layers, pool)
+        layers = pixels.layers(coefficients)
+        if iteration in drops and iteration < iterations:
+            visible = _find_visible(layers)
+            layers, coefficients = layers[:, visible], coefficients[:, visible]
+    return coefficients
+
+
+def _iterate_over_sample(
+    pairs: Eigenpairs,
+    labels: Int[np.ndarray, " N"],
+    iterations: int,
+    sample: int,
+    rng: np.random.Generator,
+    pool: ThreadPoolExecutor,
+) -> Float[np.ndarray, "k1 K"]:
+    """Return the layers' coefficients after mostly iterative solves, over many pixels first, then few."""
+    drops = _choose_drop_iterations(iterations)
+    pixels, few, few_shares = _draw_samples(pairs.vectors, labels, sample, rng)
+    coarse, coarse_shares = (
+        few[::PRECONDITIONER_STRIDE],
+        PRECONDITIONER_STRIDE * few_shares[::PRECONDITIONER_STRIDE],
+    )
+    tick()
+    coefficients = _project_clusters(pairs.vectors, labels, pool)  # solves the first iteration exactly
+    for iteration in range(2, iterations + 1):
+        tick()
+        if iteration - 1 in drops:  # a direct solve spreads what was dropped over the layers that are left
+            coefficients = solve_directly(pixels, pairs.values, pixels.layers(coefficients), pool)
+        else:
+            coefficients = solve_iteratively(pixels, coarse, coarse_shares, pairs.values, coefficients, pool)
+        if iteration in drops and iteration < iterations:
+            coefficients = coefficients[:, _find_visible(pixels.layers(coefficients))]
+        if iteration == drops[0]:
+            pixels, coarse = pixels.at(few, few_shares), np.arange(len(few))[::PRECONDITIONER_STRIDE]
+    return coefficients
 
 
 def _draw_samples(

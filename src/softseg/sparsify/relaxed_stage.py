@@ -252,7 +252,7 @@ class _ConjugateGradients:
                 break
             step = product  # This memory is free until the next product.
             inner = self._preconditioner.apply(diagonal, remainder, step)
-            _kernels.turn(direction, pad, step, inner / before)
+            _kernels.turn(direction, pad, inner / before, step)
             length = inner / times(direction, product)
             square = _kernels.advance(alphas, direction, pad, remainder, product, length)
             before = inner

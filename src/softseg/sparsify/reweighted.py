@@ -133,12 +133,14 @@ def solve_iteratively(
     step = np.zeros_like(residual)
     preconditioned = precondition(residual)
     direction, inner = preconditioned, np.vdot(residual, preconditioned)
-    for _ in range(CG_STEPS):
+    for left in reversed(range(CG_STEPS)):
         if not inner > 0:  # the residual is zero, as with a single layer
             break
         product = _multiply_normal(pixels, values, weight, direction, pool)
         length = inner / np.vdot(direction, product)
         step += length * direction
+        if not left:  # the next direction is not needed
+            break
         residual = residual - length * product
         preconditioned = precondition(residual)
         before, inner = inner, np.vdot(residual, preconditioned)
@@ -246,7 +248,7 @@ def _make_preconditioner(
     closing = np.linalg.inv(inverses.sum(axis=0))
 
     def solve(right: np.ndarray) -> np.ndarray:
-        free = np.einsum("kij,jk->ik", inverses, right)
+        free = (inverses @ right.T[:, :, None])[:, :, 0].T
         return free - (inverses @ (closing @ free.sum(axis=1))).T
 
     return solve

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from softseg._numba import kernel, parallel_kernel
 
@@ -21,19 +20,20 @@ def _find_neighbors(position, size, small_size):
     return first, min(first + 1, small_size - 1), place - first
 
 
-@parallel_kernel
-def evaluate_models(models, image, top, left, shape, out):
+@parallel_kernel(lambda *arguments: len(arguments[-1]))
+def evaluate_models(start, stop, models, image, top, left, out):
     """Evaluate models (h, w, K, 4), interpolated bilinearly, at the colors of a window of the large photo.
 
-    The window (H', W', 3) begins at row ``top`` and column ``left`` of a photo whose size is ``shape``. The
-    alphas are written to ``out`` (H', W', K).
+    The window begins at row ``top`` and column ``left`` of the photo (H, W, 3). The alphas are written to
+    ``out`` (H', W', K), which is as large as the window.
     """
     small_height, small_width, layers, _ = models.shape
-    height, width, _ = image.shape
-    first_column = _find_neighbors(left, shape[1], small_width)[0]
-    columns = _find_neighbors(left + width - 1, shape[1], small_width)[1] + 1 - first_column
-    for y in prange(height):
-        above, below, down = _find_neighbors(top + y, shape[0], small_height)
+    photo_height, photo_width, _ = image.shape
+    width = out.shape[1]
+    first_column = _find_neighbors(left, photo_width, small_width)[0]
+    columns = _find_neighbors(left + width - 1, photo_width, small_width)[1] + 1 - first_column
+    for y in range(start, stop):
+        above, below, down = _find_neighbors(top + y, photo_height, small_height)
         line = np.empty((columns, layers, 4))
         for x in range(columns):
             for k in range(layers):
@@ -41,10 +41,11 @@ def evaluate_models(models, image, top, left, shape, out):
                     a, b = models[above, first_column + x, k, c], models[below, first_column + x, k, c]
                     line[x, k, c] = a + down * (b - a)
         for x in range(width):
-            before, after, across = _find_neighbors(left + x, shape[1], small_width)
+            before, after, across = _find_neighbors(left + x, photo_width, small_width)
             before -= first_column
             after -= first_column
-            r, g, b = image[y, x, 0], image[y, x, 1], image[y, x, 2]
+            color = image[top + y, left + x]
+            r, g, b = color[0], color[1], color[2]
             for k in range(layers):
                 one = line[before, k]
                 two = line[after, k]

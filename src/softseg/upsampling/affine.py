@@ -83,7 +83,9 @@ class ColorModels:
         self, image: Float[np.ndarray, "H W 3"], rows: slice, columns: slice
     ) -> Float32[np.ndarray, "H2 W2 K"]:
         """Return the alphas of the given rows and columns of a photo of any size, from its colors."""
-        window = image[rows, columns]
-        result = np.empty((*window.shape[:2], self.coefficients.shape[2]), np.float32)
-        evaluate_models(self.coefficients, window, rows.start, columns.start, image.shape[:2], result)
+        # Not the window itself: it may be contiguous or not, and numba would compile the kernel for either.
+        top, bottom, _ = rows.indices(image.shape[0])
+        left, right, _ = columns.indices(image.shape[1])
+        result = np.empty((bottom - top, right - left, self.coefficients.shape[2]), np.float32)
+        evaluate_models(self.coefficients, image, top, left, result)
         return result

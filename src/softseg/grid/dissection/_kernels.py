@@ -120,7 +120,8 @@ def eliminate(fronts, f, left, right, matrix, shift, position, offsets, inverses
     b = pixels.size - e
     for p in range(pixels.size):
         position[pixels[p]] = p
-    corner, coupling, update = np.zeros((e, e)), np.zeros((b, e)), np.zeros((b, b))
+    single = inverses.dtype
+    corner, coupling, update = np.zeros((e, e), single), np.zeros((b, e), single), np.zeros((b, b), single)
     _assemble(pixels, e, indptr, indices, data, shift, position, corner, coupling)
     for p in range(pixels.size):
         position[pixels[p]] = -1
@@ -162,7 +163,7 @@ def _take_children(children, f, waiting, none):
 def eliminate_subtree(fronts, start, stop, matrix, shift, offsets, inverses, couplings):
     """Eliminate the fronts start .. stop - 1, a subtree in post-order; return the last one's update."""
     position = np.full(matrix[0].size - 1, -1, np.int32)
-    none = np.zeros((0, 0))
+    none = np.zeros((0, 0), inverses.dtype)
     waiting = [none]  # updates of finished fronts whose parents are still to come
     for f in range(start, stop):
         left, right = _take_children(fronts[3], f, waiting, none)

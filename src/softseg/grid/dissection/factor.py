@@ -133,7 +133,7 @@ def factorize(
     Returns
     -------
     Factorization
-        Its factors are in single precision, but computed in double.
+        Its factors are in single precision; only the matrix of the kept pixels is in double.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def factorize(
 
     groups = generations(fronts.children, _choose_depth())
     with workers() as pool:
-        change = _walk_up(fronts, groups, pool, make_subtree, make_front, np.zeros((0, 0)), tick)
+        change = _walk_up(fronts, groups, pool, make_subtree, make_front, np.zeros((0, 0), np.float32), tick)
     own = matrix[fronts.kept][:, fronts.kept].toarray()
     own[np.diag_indices_from(own)] += shift
     return Factorization(fronts, offsets, inverses, couplings, _Dense.of(own + change))

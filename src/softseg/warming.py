@@ -1,0 +1,35 @@
+"""Compiling all kernels ahead of the first photo."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def warm_up() -> None:
+    """Compile all kernels now, and keep them for later processes, so that no photo has to wait for that.
+
+    Kernels are otherwise compiled when they are first needed, which takes the first run some ten seconds
+    more. Compiled kernels are kept beside the installed package, or in the user's cache folder if that cannot
+    be written, or in the folder that the environment variable ``NUMBA_CACHE_DIR`` names. Call this when a
+    container's image is built, or before many processes start at once.
+
+    Examples
+    --------
+    >>> import softseg
+    >>> softseg.warm_up()  # doctest: +SKIP
+    """
+    # Everything that has kernels is run once, on a small picture. What is heavy is imported only now.
+    from softseg.features import get_extractor
+    from softseg.matting import matte
+    from softseg.segmentation import segment
+
+    rows, columns = np.mgrid[:50, :70]
+    image = np.stack([(rows + columns) % 50 / 50, rows / 50, np.where(columns < 30, 0.2, 0.8)], axis=2)
+    result = segment(image)
+    result.colors  # noqa: B018  # computed when first asked for
+    result.select(point=(10, 10))
+    segment(image, features="low-level", working_pixels=image.shape[0] * image.shape[1] // 2)
+    get_extractor("default").preprocessed(image.astype(np.float32))
+    trimap = np.full(image.shape[:2], 0.5)
+    trimap[:, :20], trimap[:, 40:] = 1, 0
+    matte(image, trimap)
