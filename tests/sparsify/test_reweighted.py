@@ -12,7 +12,7 @@ from softseg import Eigenpairs, MattingAffinity, Scene, SemanticAffinity
 from softseg._threads import workers
 from softseg.eigen import ShiftInvert
 from softseg.sparsify import initial_clusters
-from softseg.sparsify.reweighted import Pixels, solve_directly, solve_iteratively
+from softseg.sparsify.reweighted import IterativeSolver, Pixels, solve_directly
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_all_pixels_as_preconditioner_solve_exactly(
 ) -> None:
     direct = solve_directly(pixels, pairs.values, pixels.layers(coefficients), pool)
     every = np.arange(len(pixels.vectors))
-    solved = solve_iteratively(pixels, every, pixels.shares, pairs.values, coefficients, pool)
+    solved = IterativeSolver(pixels, every, pixels.shares, pairs.values, 1, pool).solve(coefficients)
     assert abs(direct - coefficients).max() > 0.01
     np.testing.assert_allclose(pixels.layers(solved), pixels.layers(direct), rtol=0, atol=1e-8)
 
@@ -68,7 +68,7 @@ def test_a_few_pixels_as_preconditioner_beat_a_solve_on_them(
     shares = 5 * pixels.shares[few]
     sampled = pixels.at(few, shares)
     on_few = solve_directly(sampled, pairs.values, sampled.layers(coefficients), pool)
-    solved = solve_iteratively(pixels, few, shares, pairs.values, coefficients, pool)
+    solved = IterativeSolver(pixels, few, shares, pairs.values, 1, pool).solve(coefficients)
     assert error(solved) < 0.2 * min(error(on_few), error(coefficients))
 
 
@@ -81,5 +81,5 @@ def test_layers_keep_summing_to_one(
     coefficients[:-1, -1] = -coefficients[:-1, :-1].sum(axis=1)
     coefficients[-1, -1] = 1
     few = np.arange(0, len(pixels.vectors), 5)
-    solved = solve_iteratively(pixels, few, 5 * pixels.shares[few], pairs.values, coefficients, pool)
+    solved = IterativeSolver(pixels, few, 5 * pixels.shares[few], pairs.values, 1, pool).solve(coefficients)
     np.testing.assert_allclose(pixels.layers(solved).sum(axis=1), 1, rtol=0, atol=1e-9)

@@ -18,7 +18,7 @@ from softseg._rng import RNG, generator
 from softseg._threads import row_blocks, single_threaded_blas, workers
 from softseg.eigen.base import Eigenpairs
 from softseg.progress import tick
-from softseg.sparsify.reweighted import Pixels, solve_directly, solve_iteratively
+from softseg.sparsify.reweighted import IterativeSolver, Pixels, solve_directly
 
 # Pixels that a thread takes at a time when a product runs over all pixels. The blocks' sums are added in
 # order, so this number decides the last bits of the result. Chosen by the project.
@@ -33,17 +33,21 @@ SAMPLE = 8192
 
 # Until the first layers are dropped, the energy is summed over this many times the sample. Measured:
 # docs/performance.md, "Constrained".
-EARLY_SAMPLE_FACTOR = 4
+EARLY_SAMPLE_FACTOR = 2
 
 # Of photos with few pixels the sample is this share of them, but no fewer than LEAST_SAMPLE. Photos with
 # fewer pixels than that are summed over whole, with direct solves, which cost little there. Measured:
 # docs/performance.md, "Constrained".
 SMALL_PHOTO_SHARE = 1 / 4
-LEAST_SAMPLE = 2048
+LEAST_SAMPLE = 4096
 
 # One in this many of the sample's pixels goes into the preconditioner of the iterative solves. Chosen by the
 # project.
 PRECONDITIONER_STRIDE = 4
+
+# After the first layers are dropped, a preconditioner serves this many solves. Measured: docs/performance.md,
+# "Constrained".
+PRECONDITIONER_LIFETIME = 3
 
 
 @single_threaded_blas()
@@ -72,8 +76,8 @@ def constrained(
     sample : int or None
         The energy is summed over about this many pixels, and most solves are a few conjugate gradient steps.
         The only unknowns are the eigenvectors' coefficients, and a sample determines those well. The first
-        quarter of the iterations decides where the layers go, so there the energy is summed over four times
-        as many pixels. Of small photos the sample is a quarter. With None, or on photos of up to 2048 pixels,
+        quarter of the iterations decides where the layers go, so there the energy is summed over twice
+        as many pixels. Of small photos the sample is a quarter. With None, or on photos of up to 4096 pixels,
         the energy is summed over all pixels and each solve is direct, as published.
     rng : None, int or numpy.random.Generator
         The random numbers of the sample. None means a fixed seed.
@@ -154,10 +158,9 @@ def _iterate_over_sample(
     """Return the layers' coefficients after mostly iterative solves, over many pixels first, then few."""
     drops = _choose_drop_iterations(iterations)
     pixels, few, few_shares = _draw_samples(pairs.vectors, labels, sample, rng)
-    coarse, coarse_shares = (
-        few[::PRECONDITIONER_STRIDE],
-        PRECONDITIONER_STRIDE * few_shares[::PRECONDITIONER_STRIDE],
-    )
+    coarse = slice(None, None, PRECONDITIONER_STRIDE)
+    coarse_shares = PRECONDITIONER_STRIDE * few_shares[coarse]
+    solver = IterativeSolver(pixels, few[coarse], coarse_shares, pairs.values, 1, pool)
     tick()
     coefficients = _project_clusters(pairs.vectors, labels, pool)  # solves the first iteration exactly
     for iteration in range(2, iterations + 1):
@@ -165,11 +168,14 @@ def _iterate_over_sample(
         if iteration - 1 in drops:  # a direct solve spreads what was dropped over the layers that are left
             coefficients = solve_directly(pixels, pairs.values, pixels.layers(coefficients), pool)
         else:
-            coefficients = solve_iteratively(pixels, coarse, coarse_shares, pairs.values, coefficients, pool)
+            coefficients = solver.solve(coefficients)
         if iteration in drops and iteration < iterations:
             coefficients = coefficients[:, _find_visible(pixels.layers(coefficients))]
         if iteration == drops[0]:
-            pixels, coarse = pixels.at(few, few_shares), np.arange(len(few))[::PRECONDITIONER_STRIDE]
+            pixels, coarse_few = pixels.at(few, few_shares), np.arange(len(few))[coarse]
+            solver = IterativeSolver(
+                pixels, coarse_few, coarse_shares, pairs.values, PRECONDITIONER_LIFETIME, pool
+            )
     return coefficients
 
 

@@ -3,7 +3,7 @@
 With ``u = 0.3^0.8 |1 - alpha|^-1.2`` and ``v = 0.3^0.8 |alpha|^-1.2`` at the layers so far, a solve minimizes
 ``sum_k sum_p [u (1 - alpha_k)^2 + v alpha_k^2] + sum_k y_k' Lambda y_k`` over layers ``alpha_k = E y_k`` that
 sum to one. `solve_directly` forms and solves every layer's normal equations, whose matrix is
-``A_k = E' diag(u + v) E + Lambda``. `solve_iteratively` takes a few steps of conjugate gradients, which never
+``A_k = E' diag(u + v) E + Lambda``. `IterativeSolver` takes a few steps of conjugate gradients, which never
 form these matrices. The energy is Eq. 7 of Aksoy et al. 2018, and Eq. 15 of Levin et al. 2008.
 """
 
@@ -110,42 +110,67 @@ def solve_directly(
     return coefficients
 
 
-def solve_iteratively(
-    pixels: Pixels,
-    few: Int[np.ndarray, " m"],
-    few_shares: Float[np.ndarray, " m"],
-    values: Float[np.ndarray, " k"],
-    coefficients: Float[np.ndarray, "k1 K"],
-    pool: ThreadPoolExecutor,
-) -> Float[np.ndarray, "k1 K"]:
-    """Return nearly the coefficients that `solve_directly` would, at the cost of a few products with ``E``.
+@final
+class IterativeSolver:
+    """Solves nearly as `solve_directly` does, at the cost of a few products with ``E``.
 
-    Conjugate gradients find the step from ``coefficients``, whose layers give the weights, to the new
-    coefficients. The step sums to zero over the layers, so that the layers still sum to one.
+    Conjugate gradients find the step from the coefficients before, whose layers give the weights, to the new
+    ones. The step sums to zero over the layers, so that the layers still sum to one.
 
     The preconditioner solves the same problem with estimated ``A_k``. Each is estimated from ``few`` of the
     pixels, with the shares ``few_shares``, and from the pixels that weigh most in the layer. The latter are
     always included because weights run up to 1e12: pixels at which a layer is exactly 0 or 1 must keep it
-    there.
+    there. Weights move slowly, and so the preconditioner is kept for ``lifetime`` solves with as many layers.
     """
-    weight, residual = _compute_weights_and_residual(pixels, values, coefficients, pool)
-    precondition = _make_preconditioner(pixels, few, few_shares, values, weight, pool)
-    step = np.zeros_like(residual)
-    preconditioned = precondition(residual)
-    direction, inner = preconditioned, np.vdot(residual, preconditioned)
-    for left in reversed(range(CG_STEPS)):
-        if not inner > 0:  # the residual is zero, as with a single layer
-            break
-        product = _multiply_normal(pixels, values, weight, direction, pool)
-        length = inner / np.vdot(direction, product)
-        step += length * direction
-        if not left:  # the next direction is not needed
-            break
-        residual = residual - length * product
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        few: Int[np.ndarray, " m"],
+        few_shares: Float[np.ndarray, " m"],
+        values: Float[np.ndarray, " k"],
+        lifetime: int,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._pixels, self._values, self._pool = pixels, values, pool
+        self._few, self._few_shares = few, few_shares
+        self._lifetime = lifetime
+        self._age, self._layers = 0, 0  # solves and layers of the preconditioner that is kept
+
+    def solve(self, coefficients: Float[np.ndarray, "k1 K"]) -> Float[np.ndarray, "k1 K"]:
+        """Return the coefficients after one reweighted solve."""
+        pixels, values, pool = self._pixels, self._values, self._pool
+        weight, residual = _compute_weights_and_residual(pixels, values, coefficients, pool)
+        precondition = self._renew(weight)
+        step = np.zeros_like(residual)
         preconditioned = precondition(residual)
-        before, inner = inner, np.vdot(residual, preconditioned)
-        direction = preconditioned + (inner / before) * direction
-    return coefficients + np.vstack([step, np.zeros(step.shape[1])])
+        direction, inner = preconditioned, np.vdot(residual, preconditioned)
+        for left in reversed(range(CG_STEPS)):
+            if not inner > 0:  # the residual is zero, as with a single layer
+                break
+            product = _multiply_normal(pixels, values, weight, direction, pool)
+            length = inner / np.vdot(direction, product)
+            step += length * direction
+            if not left:  # the next direction is not needed
+                break
+            residual = residual - length * product
+            preconditioned = precondition(residual)
+            before, inner = inner, np.vdot(residual, preconditioned)
+            direction = preconditioned + (inner / before) * direction
+        return coefficients + np.vstack([step, np.zeros(step.shape[1])])
+
+    def _renew(
+        self, weight: Float[np.ndarray, "n K"]
+    ) -> Callable[[Float[np.ndarray, "k K"]], Float[np.ndarray, "k K"]]:
+        """Return the preconditioner: the one that is kept, or one for these weights."""
+        layers = weight.shape[1]
+        if self._age % self._lifetime == 0 or layers != self._layers:
+            self._preconditioner = _make_preconditioner(
+                self._pixels, self._few, self._few_shares, self._values, weight, self._pool
+            )
+            self._age, self._layers = 0, layers
+        self._age += 1
+        return self._preconditioner
 
 
 def compute_weighted_gram(
