@@ -3,10 +3,11 @@
 python benchmarks/performance.py [--sizes 320x240 640x480 ...] [--quick] [--write]
 
 The first table is that of benchmarks/defaults.py. The second has the stages, at full working size up to
-640x480: photos that come with scikit-image, resized by cubic splines; above 640x480 fine grain is added, since an
-enlarged photo alone is smoother than any camera's. Their low-level features are made beforehand and given as
-an array, everything else is left at its default. Each size of each photo runs in a process of its own, warmed
-up on a small one; the peak memory is what the operating system counts (Linux), the process itself included.
+640x480: photos that come with scikit-image, resized by cubic splines; above 640x480 fine grain is added,
+since an enlarged photo alone is smoother than any camera's. Their low-level features are made beforehand and
+given as an array, everything else is left at its default. Each size of each photo runs in a process of its
+own, warmed up on a small one; the peak memory is what the operating system counts (Linux), the process itself
+included.
 
 No time is taken of a wrong answer: alphas, residuals and eigenvalues are checked at every size; at 320x240
 the eigenvalues and the layers also against the exact path of the paper with the same superpixels, clusters
@@ -53,6 +54,7 @@ MOST_DIFFERENCE = 0.02  # of alphas from the exact path's, mean
 EIGENVALUE_ERROR = 3e-6  # over the mean diagonal: the default tolerance is 1e-6, of an estimate
 REPEATS = 3  # the fastest counts; the largest photos run once
 LARGE = 1_000_000  # pixels
+FULL_SIZE = 640 * 480  # pixels; photos of more are shrunk for most stages
 GRAIN = 0.01  # standard deviation, of a full range of 1
 GRAINLESS = 640 * 480  # photos up to here are near their own size
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -131,9 +133,10 @@ def measure(photo: str, size: Size, file: Path, repeats: int) -> Measurement:
         image, features = arrays["image"], arrays["features"]
     warm_up()
     before, runs, difference = peak_gigabytes(), [], None
+    working_pixels = None if size[0] * size[1] <= FULL_SIZE else "default"
     for run in range(repeats):
         start = time.perf_counter()
-        result = softseg.segment(image, features=features)
+        result = softseg.segment(image, features=features, working_pixels=working_pixels)
         seconds = time.perf_counter() - start
         if run == 0:
             peak = peak_gigabytes()  # before the checks, which need memory of their own

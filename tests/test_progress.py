@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from softseg import progress
-from softseg.progress import Stages, reporter, tick
+from softseg.progress import Stages, process_began, reporter, tick
 
 
 def test_tells_each_beginning_and_the_end_and_times_the_stages() -> None:
@@ -101,3 +106,23 @@ class TestTick:
 
     def test_nobody_need_watch(self) -> None:
         tick()
+
+
+class TestProcessBegan:
+    @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no system that says so")
+    def test_it_began_before_its_imports(self) -> None:
+        code = (
+            "import time; time.sleep(0.5); import softseg.progress as p;"
+            "print(time.perf_counter() - p.process_began())"
+        )
+        begin = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        # Ticks of a hundredth of a second.
+        assert 0.49 < float(done.stdout) < time.perf_counter() - begin + 0.02
+
+    def test_elsewhere_it_is_when_the_module_was_imported(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object, **__: object) -> str:
+            raise FileNotFoundError
+
+        monkeypatch.setattr(Path, "read_text", fail)
+        assert process_began() == progress._IMPORTED

@@ -66,15 +66,14 @@ def parallel_kernel(count: Callable[..., int]) -> Callable[[Callable[..., Any]],
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from softseg._numba import parallel_kernel
-    >>> def double(start, stop, values):
-    ...     for i in range(start, stop):
-    ...         values[i] *= 2
-    >>> values = np.arange(5.0)
-    >>> parallel_kernel(len)(double)(values)
-    >>> values
-    array([0., 2., 4., 6., 8.])
+    A kernel in a file, and a call of it::
+
+        @parallel_kernel(len)
+        def double(start, stop, values):
+            for i in range(start, stop):
+                values[i] *= 2
+
+        double(np.arange(5.0))
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., None]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 
 #: What ``progress`` arguments are: a function of a text, the number of steps that are done, and their total.
 Progress = Callable[[str, int, int], object]
 
 # The least number of seconds between two calls of a progress function within a stage. Chosen by the project.
 SECONDS_BETWEEN_CALLS = 0.5
+
+# When this module was imported, on the clock of `time.perf_counter`.
+_IMPORTED = time.perf_counter()
 
 # The function that `tick` calls, if a stage is being watched in this thread.
 _WATCHER: ContextVar[Callable[[], object] | None] = ContextVar("watcher", default=None)
@@ -86,6 +91,30 @@ class Stages:
             self._report(name)
 
 
+def process_began() -> float:
+    """Return when this process began, on the clock of `time.perf_counter`: before Python and all imports.
+
+    Linux says so, to a hundredth of a second. Elsewhere it is when this module was imported.
+
+    Examples
+    --------
+    >>> import time
+    >>> from softseg.progress import process_began
+    >>> time.perf_counter() - process_began() > 0
+    True
+    """
+    try:
+        # See proc(5): what follows the command's name, which may hold spaces, begins with the third field;
+        # the 22nd is when the process began, in clock ticks after the system did.
+        fields = (
+            Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[22 - 3]) / os.sysconf("SC_CLK_TCK")
+    except (AttributeError, IndexError, OSError, ValueError):  # another system
+        return _IMPORTED
+    return min(time.perf_counter() - age, _IMPORTED)
+
+
 @contextlib.contextmanager
 def reporter(progress: bool | Progress | None) -> Iterator[Progress | None]:
     """Yield the function to report to: for True one that draws a bar on the terminal, for None or False None.
@@ -110,11 +139,20 @@ def reporter(progress: bool | Progress | None) -> Iterator[Progress | None]:
 def _bar() -> Iterator[Progress]:
     """Yield a function that moves a bar on standard error, which shows only if that is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
+    from rich.text import Text
+
+    from softseg._numba import is_compiling
+
+    class Doing(TextColumn):
+        """The stage, and that kernels are being compiled while that is so: it happens once per machine."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.description}, compiling once" if is_compiling() else task.description)
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (Doing(""), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     shown = console.is_terminal or console.is_jupyter
     with RichProgress(*columns, console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task("", total=None)

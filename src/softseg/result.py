@@ -117,6 +117,10 @@ class SoftSegmentation(LayerStack):
     def save(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write the result in the format that the path's suffix stands for.
 
+        What cannot be written is refused before any work where that can be known. The layers' colors, if they
+        are not known yet, are found a few rows at a time and not kept: ask for `colors` before, if you save
+        several files that hold them.
+
         Parameters
         ----------
         path : str or path
@@ -130,10 +134,12 @@ class SoftSegmentation(LayerStack):
     def load(cls, path: str | os.PathLike[str], affinity: Affinity | None = None) -> SoftSegmentation:
         """Read a result that was saved as ``.npz``, or in any other format that has a reader.
 
-        From ``.npz``, alphas, the photo, features, superpixels and eigenvalues come back exactly, and so does
-        the Laplacian. Colors are rounded to 8 bits. Eigenvectors, and with them the layers before grouping,
-        are rounded by 0.1 % of their length, or by more where the file would be too large, as for noise
-        (`softseg.formats.packing`).
+        From ``.npz``, the photo, features, superpixels and eigenvalues come back exactly, and so does the
+        Laplacian. Alphas are rounded to 16 bits and sum to one: they are off by 8e-6, and the largest of a
+        pixel by that for each of the other layers. Colors are found anew from the two when they are asked
+        for; those of an edit are rounded to 8 bits instead. Eigenvectors, and with them the layers before
+        grouping, are rounded by 0.1 % of their length, or by more where the file would be too large, as for
+        noise (`softseg.formats.packing`). Files of earlier development versions have exact alphas.
 
         Parameters
         ----------

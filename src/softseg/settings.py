@@ -11,8 +11,8 @@ from softseg.images import LEAST_PIXELS
 from softseg.sparsify import LayerPreconditioner, PixelBlocks, Unpreconditioned
 from softseg.sparsify.constrained_stage import SAMPLE
 
-# Photos of more pixels are shrunk to this many. Layers of composites with known alphas are as good as with four
-# times as many pixels: docs/performance.md, "Working size".
+# Photos of more pixels are shrunk to this many. Layers of composites with known alphas are as good as with
+# four times as many pixels: docs/performance.md, "Working size".
 WORKING_PIXELS = 320 * 240
 
 # Defaults, which all settings may share because they never change.

@@ -22,7 +22,7 @@ from softseg.eigen import LOBPCG, Multigrid, ShiftInvert
 class TestSegment:
     def test_passes_on_only_what_was_asked_for(self, segment: FakeSegment, photo: Path) -> None:
         assert main(["segment", photo.name, "-q"]) == 0
-        np.testing.assert_array_equal(segment.images[0], np.asarray(Image.open(photo)) / 255)
+        np.testing.assert_array_equal(segment.images[0], np.asarray(Image.open(photo)))
         assert segment.options.pop("progress") is None  # --quiet
         assert segment.options == {"features": None, "rng": None, "settings": None}
 
@@ -274,8 +274,8 @@ def test_the_whole_method_from_photo_to_files(
     Image.fromarray(pixels + rng.integers(0, 12, pixels.shape, dtype=np.uint8)).save(photo)
     options = "--layers 2 --eigenvectors 10 --initial 4 --superpixels 40 --seed 1 -o out"
     assert main(["segment", photo.name, *options.split()]) == 0
-    with np.load("out/layers.npz") as arrays:
-        alphas, colors, image = arrays["alphas"], arrays["colors"] / 255, arrays["image"] / 255
+    loaded = softseg.SoftSegmentation.load("out/layers.npz")
+    alphas, colors, image = loaded.alphas, loaded.colors, loaded.image
     assert alphas.shape[:2] == (24, 32)
     np.testing.assert_allclose(alphas.sum(axis=2), 1, atol=1e-5)
     # The photo comes back within half a step of 8 bits and the rounding of the colors to 8 bits.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
@@ -19,6 +20,7 @@ import softseg
 from softseg.cli import main
 from softseg.eigen import ShiftInvert
 from softseg.formats import FORMATS, Format, register
+from softseg.progress import tick
 from softseg.testing import full_disk
 
 
@@ -30,8 +32,7 @@ class TestOnePhoto:
         folder = photo.parent / "my photo_layers"
         written = {path.name for path in folder.iterdir()}
         assert written == {"layer_1.png", "layer_2.png", "contact_sheet.png", "layers.npz"}
-        with np.load(folder / "layers.npz") as arrays:
-            assert arrays["alphas"].shape == (24, 32, 2)
+        assert softseg.SoftSegmentation.load(folder / "layers.npz").alphas.shape == (24, 32, 2)
         with Image.open(folder / "layer_2.png") as layer:
             assert (layer.mode, layer.size) == ("RGBA", (32, 24))
         with Image.open(folder / "contact_sheet.png") as sheet:
@@ -46,7 +47,34 @@ class TestOnePhoto:
         ):
             assert text in printed.out
         times = dict(line.split()[:2] for line in printed.out.split("Time\n")[1].splitlines())
-        assert times == {"features": "0.25", "eigenpairs": "1.50", "total": "1.75"}
+        assert list(times) == ["features", "eigenpairs", "saving", "other", "total"]
+        assert (times["features"], times["eigenpairs"]) == ("0.25", "1.50")
+
+    def test_the_total_is_what_one_waits_for(
+        self,
+        segment: FakeSegment,
+        photo: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def save_slowly(path: Path, result: softseg.SoftSegmentation) -> None:
+            time.sleep(0.3)
+            path.touch()
+
+        monkeypatch.setattr(FORMATS, "_known", dict(FORMATS._known))
+        register(".slow", Format("nothing", save_slowly))
+        segment.timings = {"features": 0.25}
+        segment.action = lambda: time.sleep(0.25)
+        begin = time.perf_counter()
+        assert main(["segment", photo.name, "-o", "a.slow", "-o", "b.slow"]) == 0
+        waited = time.perf_counter() - begin
+        lines = capsys.readouterr().out.split("Time\n")[1].splitlines()
+        times = {name: float(seconds) for name, seconds, _ in map(str.split, lines)}
+        assert times["features"] == 0.25
+        assert 0.59 < times["saving"] < waited
+        # A hundredth of a second is printed, and the last line is printed before the end.
+        assert waited - 0.5 < times["total"] < waited + 0.01
+        assert times["total"] == pytest.approx(0.25 + times["saving"] + times["other"], abs=0.02)
 
 
 class TestOutputs:
@@ -98,6 +126,67 @@ class TestOutputs:
         assert "my photo.png: " in one_line(capsys)
         assert sorted(os.listdir()) == ["folder", photo.name]
         assert os.listdir("folder") == []
+
+    def test_what_can_be_written_is_written_where_something_else_cannot(
+        self,
+        segment: FakeSegment,
+        photo: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def fail(path: Path, result: softseg.SoftSegmentation) -> None:
+            raise OSError("no space\nleft")
+
+        monkeypatch.setattr(FORMATS, "_known", dict(FORMATS._known))
+        register(".bad", Format("nothing", fail))
+        outputs = ["-o", "first.bad", "-o", "map.png", "-o", "second.bad", "-o", "folder"]
+        assert main(["segment", photo.name, *outputs]) == 1
+        printed = capsys.readouterr()
+        assert printed.err == (
+            "softseg: my photo.png: cannot write first.bad: no space left; "
+            "cannot write second.bad: no space left\n"
+        )
+        assert "map.png " in printed.out
+        assert "folder/" in printed.out
+        assert ".bad" not in printed.out
+        assert sorted(os.listdir()) == ["folder", "map.png", photo.name]
+        assert "contact_sheet.png" in os.listdir("folder")
+
+    def test_what_cannot_be_written_is_known_before_any_work(
+        self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Image.new("RGB", (30_001, 3)).save(photo)
+        assert main(["segment", photo.name, "-o", "map.png", "-o", "out.psd"]) == 1
+        assert "holds at most 30000 pixels a side, got 30001x3 for out.psd" in one_line(capsys)
+        Path("file").touch()
+        assert main(["segment", photo.name, "-o", "map.png", "-o", "file/page.html"]) == 1
+        assert "file" in one_line(capsys)
+        assert segment.options == {}
+        assert sorted(os.listdir()) == ["file", photo.name]
+
+    @pytest.mark.parametrize(
+        ("outputs", "times"),
+        [(["a.psd"], 0), (["a.psd", "b.npz", "c.png"], 0), (["a.psd", "b.html"], 1), (["d"], 0)],
+    )
+    def test_colors_are_found_once_where_several_need_them(
+        self,
+        segment: FakeSegment,
+        photo: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        outputs: list[str],
+        times: int,
+    ) -> None:
+        asked = []
+        colors = softseg.SoftSegmentation.colors.func
+        held = property(lambda result: asked.append(1) or colors(result))
+        monkeypatch.setattr(softseg.SoftSegmentation, "colors", held)
+        for name in ("save", "load"):
+            monkeypatch.setattr(softseg.SoftSegmentation, name, lambda *_: None)
+        monkeypatch.setattr("softseg.layers.contact_sheet", lambda _: Image.new("RGB", (1, 1)))
+        assert (
+            main(["segment", photo.name, "-q", *(text for output in outputs for text in ("-o", output))]) == 0
+        )
+        assert len(asked) == times
 
 
 def plain_text(printed: str) -> str:
@@ -368,10 +457,39 @@ class TestSeveralPhotos:
         monkeypatch.setattr("softseg.progress._bar", bar)
         assert main(["segment", "album/a.png", "album/b.JPG", "-o", "out"]) == 0
         assert bars == ["opened", "closed"]
-        assert told == [
-            (f"{photo + 1} of 2, {name}: stage {done}", 3 * photo + done, 6)
-            for photo, name in enumerate(("a.png", "b.JPG"))
-            for done in range(3)
+        assert told[0] == ("starting", 0, 1)
+        assert told[1:] == [
+            (f"{photo + 1} of 2, {name}.{suffix}: {stage}", 4 * photo + done, 8)
+            for photo, (name, suffix) in enumerate((("a", "png"), ("b", "JPG")))
+            for stage, done in [
+                *((f"stage {done}", done) for done in range(3)),
+                (f"saving {Path('out') / name}", 3),
+                (f"saving {Path('out') / name}", 4),
+            ]
+        ]
+
+    def test_saving_is_told_of_like_the_stages(
+        self, segment: FakeSegment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[tuple[str, int, int]] = []
+
+        @contextlib.contextmanager
+        def bar() -> Iterator[Callable[..., object]]:
+            yield lambda *state: told.append(state)
+
+        def save_for_long(path: Path, result: softseg.SoftSegmentation) -> None:
+            tick()
+            path.touch()
+
+        monkeypatch.setattr("softseg.progress._bar", bar)
+        monkeypatch.setattr("softseg.progress.SECONDS_BETWEEN_CALLS", 0.0)
+        monkeypatch.setattr(FORMATS, "_known", dict(FORMATS._known))
+        register(".long", Format("nothing", save_for_long))
+        assert main(["segment", "album/a.png", "-o", "a.long", "-o", "b.long"]) == 0
+        assert told[-5:] == [
+            *2 * [("saving a.long", 3, 5)],
+            *2 * [("saving b.long", 4, 5)],
+            ("saving b.long", 5, 5),
         ]
 
     def test_an_interrupt_stops_all(self, segment: FakeSegment, capsys: pytest.CaptureFixture[str]) -> None:

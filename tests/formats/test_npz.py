@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +20,8 @@ from softseg.affinity import AFFINITIES, register
 from softseg.affinity.default import AFFINITY
 from softseg.eigen import Eigenpairs
 from softseg.formats.affinity_text import UnrestoredAffinity
-from softseg.layers import load, save
+from softseg.images import as_image, eight_bits
+from softseg.layers import layer_colors, load, save
 from softseg.result import SoftSegmentation
 from softseg.testing import FormatCase
 from softseg.testing.format import names
@@ -29,10 +32,12 @@ NOT_RESTORED = (
     r"register its terms and load again: the file says .*, which cannot be restored \(.+\)\Z"
 )
 DOCUMENTED = {
-    *("alphas", "colors", "image", "features", "superpixels", "affinity", "eigenvalues", "residuals"),
-    *("converged", "eigenvector_bytes", "eigenvector_step", "initial_coefficients"),
-    *("timing_stages", "timing_seconds"),
+    *("alpha_bytes", "largest_layer", "colors", "image", "features", "superpixels", "affinity"),
+    *("eigenvalues", "residuals", "converged", "eigenvector_bytes", "eigenvector_step"),
+    *("initial_coefficients", "timing_stages", "timing_seconds"),
 }
+# Half of what an alpha is rounded to, and what float32 leaves of it.
+HALF_A_STEP = 0.5 / 65535 + 1e-7
 
 
 class TestNPZ(FormatCase):
@@ -42,11 +47,14 @@ class TestNPZ(FormatCase):
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         assert set(arrays) == DOCUMENTED | {"working_image"}
-        np.testing.assert_array_equal(arrays["alphas"], result.alphas)
         np.testing.assert_allclose(arrays["colors"] / 255, result.colors, rtol=0, atol=0.5 / 255 + 1e-6)
         loaded = load(path)
         assert loaded.alphas.dtype == np.float32
-        for name in ("image", "alphas", "features", "superpixels"):
+        # The largest of a pixel makes up for the rounding of all others.
+        others = loaded.alphas.shape[2] - 1
+        np.testing.assert_allclose(loaded.alphas, result.alphas, rtol=0, atol=max(others, 1) * HALF_A_STEP)
+        np.testing.assert_allclose(loaded.alphas.sum(axis=2), 1, rtol=0, atol=1e-6)
+        for name in ("image", "features", "superpixels"):
             np.testing.assert_array_equal(getattr(loaded, name), getattr(result, name))
         np.testing.assert_array_equal(loaded.scene.image, result.scene.image)
         np.testing.assert_allclose(loaded.colors, result.colors, rtol=0, atol=0.5 / 255 + 1e-6)
@@ -74,6 +82,7 @@ def test_a_second_round_changes_nothing(tmp_path: Path, result: SoftSegmentation
     save(tmp_path / "second.npz", load(tmp_path / "first.npz"))
     first, second = (np.load(tmp_path / name) for name in ("first.npz", "second.npz"))
     with first, second:
+        assert set(first) == set(second)
         for name in DOCUMENTED - {"initial_coefficients"}:
             np.testing.assert_array_equal(first[name], second[name])
         np.testing.assert_allclose(first["initial_coefficients"], second["initial_coefficients"], atol=1e-9)
@@ -92,11 +101,76 @@ def test_photos_are_exact_and_short(
         tmp_path / "out.npz", replace(result, scene=scene, image=scene.image, alphas=result.alphas[::2, ::2])
     )
     with np.load(tmp_path / "out.npz") as file:
-        assert file["image"].dtype == kept
+        if dtype == np.uint8:
+            assert file["image_differences"].dtype == kept
+            # By NumPy alone, as docs/formats.md says.
+            np.testing.assert_array_equal(np.cumsum(file["image_differences"], axis=1, dtype=np.uint8), photo)
+        else:
+            assert file["image"].dtype == kept
         assert "working_image" not in file
     loaded = load(tmp_path / "out.npz")
     np.testing.assert_array_equal(loaded.image, scene.image)
     np.testing.assert_array_equal(loaded.scene.image, scene.image)
+
+
+class TestColors:
+    """They are stored where they do not follow from the photo and the alphas."""
+
+    @pytest.fixture
+    def found(self, result: SoftSegmentation) -> SoftSegmentation:
+        return replace(result)  # which leaves out the colors that it was given
+
+    def test_those_that_are_found_are_found_again(self, tmp_path: Path, found: SoftSegmentation) -> None:
+        for name in ("before", "after"):
+            save(tmp_path / f"{name}.npz", found)
+            with np.load(tmp_path / f"{name}.npz") as file:
+                assert "colors" not in file
+            found.colors  # noqa: B018  # being asked for them makes no difference
+        loaded = load(tmp_path / "after.npz")
+        np.testing.assert_array_equal(loaded.colors, layer_colors(loaded.image, loaded.alphas))
+        # A layer's color is found as well as it shows: alphas are rounded by up to 1.5e-5.
+        shown = found.alphas > 0.05
+        np.testing.assert_allclose(loaded.colors[shown], found.colors[shown], rtol=0, atol=2e-3)
+
+    def test_edited_ones_are_kept(self, tmp_path: Path, found: SoftSegmentation) -> None:
+        edited = found.edit(1, lambda colors: 1 - colors)
+        save(tmp_path / "out.npz", edited)
+        loaded = load(tmp_path / "out.npz")
+        np.testing.assert_allclose(loaded.colors, edited.colors, rtol=0, atol=0.5 / 255 + 1e-6)
+        np.testing.assert_allclose(loaded.image, edited.image, rtol=0, atol=1e-12)
+
+    def test_those_of_what_stands_in_for_a_result_are_kept(
+        self, tmp_path: Path, make_result: Callable[..., SimpleNamespace]
+    ) -> None:
+        result = make_result(9, 14, 3)
+        save(tmp_path / "out.npz", result)
+        loaded = load(tmp_path / "out.npz")
+        np.testing.assert_allclose(loaded.colors, result.colors, rtol=0, atol=0.5 / 255 + 1e-6)
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_files_of_earlier_versions_are_read(tmp_path: Path, result: SoftSegmentation, short: bool) -> None:
+    """Those had alphas, photo and colors as plain arrays."""
+    photo = eight_bits(result.image) if short else result.image
+    save(tmp_path / "new.npz", result)
+    with np.load(tmp_path / "new.npz") as file:
+        arrays = {name: array for name, array in file.items() if name not in ("alpha_bytes", "largest_layer")}
+    arrays |= {"alphas": result.alphas, "image": photo, "colors": eight_bits(result.colors)}
+    np.savez(tmp_path / "old.npz", **arrays)
+    old, new = load(tmp_path / "old.npz"), load(tmp_path / "new.npz")
+    np.testing.assert_array_equal(old.alphas, result.alphas)
+    np.testing.assert_array_equal(old.image, as_image(photo))
+    np.testing.assert_array_equal(old.colors, new.colors)
+    np.testing.assert_array_equal(old.eigenpairs.vectors, new.eigenpairs.vectors)
+    np.testing.assert_array_equal(old.initial_alphas, new.initial_alphas)
+
+
+def test_a_large_photo_takes_no_room_from_the_eigenvectors(tmp_path: Path, make_segmentation: Make) -> None:
+    """Photos above the working size left them a third of it once."""
+    result = make_segmentation(120, 160, 3)  # and a quarter of the pixels in its scene
+    save(tmp_path / "out.npz", replace(result, alphas=result.alphas))
+    with np.load(tmp_path / "out.npz") as file:
+        assert file["eigenvector_step"] == 1 / (256 * np.sqrt(60 * 80))
 
 
 @dataclass(frozen=True)
@@ -237,7 +311,7 @@ class TestAnAffinityThatIsNotKnownHere:
 
         monkeypatch.setattr(AFFINITIES, "_known", {**AFFINITIES._known, "OwnAffinity": Broken})
         with pytest.warns(UserWarning, match=rf"\Aaffinity: not known; .* cannot be restored \({cause}\)\Z"):
-            np.testing.assert_array_equal(load(file).alphas, result.alphas)
+            np.testing.assert_array_equal(load(file).features, result.features)
 
     def test_a_text_of_several_lines_is_shown_on_one_and_kept(
         self, tmp_path: Path, result: SoftSegmentation

@@ -61,10 +61,10 @@ def test_a_failure_midway_leaves_no_file(
 ) -> None:
     write, written = Image.Image.save, []
 
-    def fail_at_the_third(image: Image.Image, path: Path) -> None:
+    def fail_at_the_third(image: Image.Image, path: Path, **options: object) -> None:
         if len(written) == 2:
             raise OSError("disk full")
-        write(image, path)
+        write(image, path, **options)
         written.append(path)
 
     monkeypatch.setattr(Image.Image, "save", fail_at_the_third)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +15,8 @@ from psd_tools.constants import BlendMode
 from tests.results import Make
 
 from softseg.formats.rounding import rounded_opacities
-from softseg.layers import save
+from softseg.images import eight_bits
+from softseg.layers import LayerStack, colors, save
 from softseg.result import SoftSegmentation
 from softseg.testing import FormatCase, with_alphas
 from softseg.testing.format import names
@@ -132,6 +135,53 @@ def test_an_unknown_blend(tmp_path: Path, make_segmentation: Make) -> None:
     with pytest.raises(ValueError, match=r"\Ablend: expected 'add' or 'normal', got 'screen'\Z"):
         save(tmp_path / "out.psd", make_segmentation(5, 8, 2), blend="screen")
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("blend", ["add", "normal"])
+def test_it_does_not_matter_in_how_many_pieces_it_is_written(
+    tmp_path: Path, make_segmentation: Make, monkeypatch: pytest.MonkeyPatch, blend: str
+) -> None:
+    given = make_segmentation(70, 31, 4)
+    for name, result in {"given": given, "found": replace(given)}.items():
+        save(tmp_path / f"{name} whole.psd", result, blend=blend)
+        monkeypatch.setattr(colors, "PIECE_PIXELS", 3 * 31)
+        monkeypatch.setattr(colors, "STRIP_PIXELS", 40 * 31)
+        save(tmp_path / f"{name} pieces.psd", result, blend=blend)
+        monkeypatch.undo()
+        for whole, pieces in zip(
+            *(PSDImage.open(tmp_path / f"{name} {parts}.psd").descendants() for parts in ("whole", "pieces")),
+            strict=True,
+        ):
+            assert whole.name == pieces.name
+            if whole.kind == "pixel":
+                np.testing.assert_array_equal(pixels(whole), pixels(pieces))
+
+
+@pytest.mark.parametrize("blend", ["add", "normal"])
+def test_the_flattened_picture_is_the_photo(tmp_path: Path, make_segmentation: Make, blend: str) -> None:
+    result = make_segmentation(33, 47, 3)
+    save(tmp_path / "out.psd", result, blend=blend)
+    with Image.open(tmp_path / "out.psd") as flattened:
+        np.testing.assert_array_equal(np.asarray(flattened.convert("RGB")), eight_bits(result.image))
+
+
+def test_colors_are_never_held_all_at_once(
+    tmp_path: Path, make_segmentation: Make, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alphas = rng.dirichlet(np.full(8, 0.1), (600, 500)).astype(np.float32)
+    image = rng.random((600, 500, 3))
+    monkeypatch.setattr(colors, "STRIP_PIXELS", 50 * 500)
+    monkeypatch.setattr(colors, "PIECE_PIXELS", 10 * 500)
+    save(tmp_path / "warm.psd", make_segmentation(5, 8, 8))
+    tracemalloc.start()
+    try:
+        save(tmp_path / "out.psd", LayerStack(image, alphas))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # All colors are 96 bytes a pixel. Of these are left a quarter, at half the size; a strip with what is
+    # above and below it; and the compressed file, which is as large as the layers, since this is noise.
+    assert peak < (24 + 20 + 64) * 600 * 500
 
 
 def test_hard_layers_have_hard_opacities() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.results import Make
 
-from softseg import Affinity, MattingAffinity
-from softseg.formats import FORMATS, Format, format_of, register
+from softseg import Affinity, LayerStack, MattingAffinity
+from softseg.formats import FORMATS, Format, check_output, format_of, register
 from softseg.layers import load, save
 from softseg.result import SoftSegmentation
 from softseg.testing.format import names
@@ -33,6 +35,62 @@ def test_known_options_are_named(tmp_path: Path, make_segmentation: Make) -> Non
         save(tmp_path / "out.PSD", result, blnd="normal")
     with pytest.raises(TypeError, match=r"\Ablend: no option of \.npz, which has none\Z"):
         save(tmp_path / "out.npz", result, blend="normal")
+
+
+class Untouched(LayerStack):
+    """Layers whose colors must not be asked for."""
+
+    @property
+    def colors(self) -> np.ndarray:  # type: ignore[override]
+        raise AssertionError("work before the checks")
+
+
+class TestBeforeAnyWork:
+    """What can be known to be impossible is refused before colors are found."""
+
+    @pytest.mark.parametrize("size", [(3, 30_001), (30_001, 3)])
+    def test_photoshop_files_have_30000_pixels_a_side(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise AssertionError("work before the checks")
+
+        monkeypatch.setattr("softseg.formats.psd.color_strips", fail)
+        stack = Untouched(np.zeros((*size, 3)), np.ones((*size, 1), dtype=np.float32))
+        message = (
+            rf"\Apath: a \.psd file holds at most 30000 pixels a side, got {size[1]}x{size[0]} for .*\.PSD\Z"
+        )
+        with pytest.raises(ValueError, match=message):
+            save(tmp_path / "a" / "out.PSD", stack)
+        assert names(tmp_path) == []
+
+    def test_as_many_as_that_can_be_written(self, tmp_path: Path) -> None:
+        check_output(tmp_path / "out.psd", 30_000, 30_000)
+        check_output(tmp_path / "out.html", 30_001, 3)
+        assert names(tmp_path) == []
+
+    @pytest.mark.parametrize("suffix", [*FORMATS, ""])
+    def test_where_there_can_be_no_folder(self, tmp_path: Path, suffix: str) -> None:
+        (tmp_path / "file").write_text("mine")
+        stack = Untouched(np.zeros((3, 3, 3)), np.ones((3, 3, 1), dtype=np.float32))
+        with pytest.raises(OSError, match="file"):
+            save(tmp_path / "file" / f"out{suffix}", stack)
+        assert names(tmp_path) == ["file"]
+
+    @pytest.mark.skipif(
+        not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may write anywhere"
+    )
+    def test_folders_that_may_not_be_written(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o500)
+        with pytest.raises(PermissionError):
+            check_output(tmp_path / "out.psd", 3, 3)
+
+    def test_missing_folders_are_made(self, tmp_path: Path) -> None:
+        check_output(tmp_path / "a" / "b.psd", 3, 3)
+        check_output(tmp_path / "c" / "d", 3, 3)
+        assert names(tmp_path) == ["a", "c"]
+        assert names(tmp_path / "a") == []
+        assert names(tmp_path / "c") == ["d"]
 
 
 class TestFormatsOfOthers:
@@ -133,7 +191,7 @@ class TestFormatsOfOthers:
 def test_the_methods_save_and_load(tmp_path: Path, make_segmentation: Make) -> None:
     result = make_segmentation(5, 8, 2)
     result.save(tmp_path / "out.npz")
-    assert (type(result).load(tmp_path / "out.npz").alphas == result.alphas).all()
+    assert (type(result).load(tmp_path / "out.npz").features == result.features).all()
 
 
 def test_a_format_costs_nothing_until_it_is_written() -> None:

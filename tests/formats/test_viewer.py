@@ -20,6 +20,7 @@ from tests.results import Make
 
 from softseg.formats import viewer
 from softseg.images import shrink
+from softseg.layers import LayerStack
 from softseg.layers.arrangement import PALETTE
 from softseg.result import SoftSegmentation
 from softseg.testing import FormatCase, with_alphas
@@ -139,10 +140,11 @@ def test_colors_of_a_shrunk_layer_are_those_of_where_it_is(monkeypatch: pytest.M
     alpha, colors = np.ones((40, 40)), np.full((40, 40, 3), 0.75)
     alpha[:, ::2], colors[:, ::2] = 0, 0
     monkeypatch.setattr(viewer, "MOST_PIXELS", 400)
-    small_alpha, small_colors = viewer._shrink_to_page(alpha, colors)
-    assert small_alpha.shape == (20, 20)
-    np.testing.assert_allclose(small_alpha, 0.5, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(small_colors, 0.75, rtol=0, atol=1e-3)  # not the mean, 3/8
+    stack = LayerStack(colors, np.dstack([alpha, 1 - alpha]), given_colors=np.stack([colors, colors], axis=2))
+    small_alphas, small_colors = viewer._shrink_to_page(stack)
+    assert small_alphas.shape == (20, 20, 2)
+    np.testing.assert_allclose(small_alphas, 0.5, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(small_colors[:, :, 0], 0.75, rtol=0, atol=1e-3)  # not the mean, 3/8
 
 
 def test_outlines_go_round_where_a_layer_is_the_largest() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from PIL import Image
@@ -146,17 +145,41 @@ def test_the_layers_order_does_not_matter(rng) -> None:
     np.testing.assert_allclose(swapped, layer_colors(image, alphas)[:, :, order], rtol=0, atol=1e-3)
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
-def test_the_bits_do_not_depend_on_the_number_of_threads(rng) -> None:
+def test_the_bits_do_not_depend_on_the_number_of_cores(monkeypatch, rng) -> None:
     alphas, image = random_alphas(rng, 70, 90, 5), rng.random((70, 90, 3))
+    monkeypatch.setattr("softseg._threads.cores", lambda: 3)
     several = layer_colors(image, alphas)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        one = layer_colors(image, alphas)
-    finally:
-        numba.set_num_threads(threads)
+    monkeypatch.setattr("softseg._threads.cores", lambda: 1)
+    one = layer_colors(image, alphas)
     np.testing.assert_array_equal(one, several)
+
+
+@pytest.mark.parametrize("shape", [(1, 70), (70, 1), (90, 33), (131, 20), (64, 64)])
+@pytest.mark.parametrize("strip", [1, 45, 64])
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_the_bits_do_not_depend_on_the_strips(
+    monkeypatch, rng, shape: tuple[int, int], strip: int, piece: int
+) -> None:
+    alphas, image = random_alphas(rng, *shape, 4), rng.random((*shape, 3))
+    whole = layer_colors(image, alphas)
+    monkeypatch.setattr(colors, "STRIP_PIXELS", strip * shape[1])
+    monkeypatch.setattr(colors, "PIECE_PIXELS", piece * shape[1])
+    np.testing.assert_array_equal(layer_colors(image, alphas), whole)
+    place = 0
+    for rows, found in colors.solve_in_pieces(image, alphas):
+        assert rows.start == place
+        assert 0 < rows.stop - rows.start <= piece
+        np.testing.assert_array_equal(found, whole[rows])
+        place = rows.stop
+    assert place == shape[0]
+
+
+def test_a_long_search_ticks(monkeypatch, rng) -> None:
+    ticks = []
+    monkeypatch.setattr(colors, "tick", lambda: ticks.append(1))
+    monkeypatch.setattr(colors, "STRIP_PIXELS", 20 * 30)
+    layer_colors(rng.random((200, 30, 3)), random_alphas(rng, 200, 30, 2))
+    assert len(ticks) > 200 / 20
 
 
 def test_arguments_are_left_alone(rng) -> None:

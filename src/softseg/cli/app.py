@@ -7,6 +7,7 @@ so that ``softseg --help`` answers at once.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ from softseg.cli.select import EXAMPLES as SELECT_EXAMPLES
 from softseg.cli.select import select
 from softseg.cli.train import EXAMPLES as TRAINING_EXAMPLES
 from softseg.cli.train import train_features
+from softseg.progress import process_began
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,9 +69,11 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0 done, 1 a photo that cannot be processed, 2 bad usage, 130 interrupted.
     """
+    # Whoever gives arguments may have run for long before.
+    began = process_began() if arguments is None else time.perf_counter()
     try:
         with one_line_warnings():
-            code = app(arguments, prog_name="softseg", standalone_mode=False) or DONE
+            code = app(arguments, prog_name="softseg", standalone_mode=False, obj=began) or DONE
     except _UsageError as error:
         complain(f"{error.format_message()} (softseg --help shows the usage)")  # type: ignore[attr-defined]
         return BAD_USAGE
@@ -110,6 +114,7 @@ def _parse_layer_count(text: str) -> int | str:
 
 @app.command(epilog=EXAMPLES)
 def segment(
+    context: typer.Context,
     photos: Annotated[
         list[str],
         typer.Argument(help="Photos, folders of photos, patterns.", metavar="PHOTO", show_default=False),
@@ -200,7 +205,7 @@ def segment(
 
     A folder gets one RGBA PNG per layer, contact_sheet.png (everything on one page) and layers.npz (for
     softseg select). Of several photos each gets its own; one that fails is reported and the next one taken.
-    Photos of more than 640 x 480 pixels are worked on at that size, and their layers carried up and finished.
+    Photos of more than 320 x 240 pixels are worked on at that size, and their layers carried up and finished.
     """
     jobs = batch.jobs(photos, output or [])
     chosen = {
@@ -217,11 +222,12 @@ def segment(
         "settings": softseg.PUBLISHED if published else None,
         **{name: value for name, value in chosen.items() if value is not None},
     }
-    raise typer.Exit(batch.run(jobs, options, force, quiet))
+    raise typer.Exit(batch.run(jobs, options, force, quiet, began=context.obj))
 
 
 @app.command()
 def demo(
+    context: typer.Context,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.", file_okay=False)
     ] = Path("out"),
@@ -230,14 +236,26 @@ def demo(
     """Decompose a sample photo, scikit-image's astronaut (NASA, public domain)."""
     from skimage.data import astronaut
 
-    from softseg.images import as_image
     from softseg.progress import reporter
 
     job = batch.Job(Path("astronaut"), folders=(output,), files=())
     with reporter(not quiet) as progress:
-        result = batch.decompose(job, as_image(astronaut()), progress, {})
-    if not quiet:
-        print(batch.summary(job, result))
+        outcome = batch.decompose(job, astronaut(), progress, {})
+    for path, why in outcome.failed.items():
+        complain(f"cannot write {path}: {why}")
+    if not quiet and not outcome.failed:
+        print(batch.summary(job, outcome, began=context.obj))
+    raise typer.Exit(FAILED if outcome.failed else DONE)
+
+
+@app.command()
+def warm_up() -> None:
+    """Compile all kernels now, so that the first photo need not wait for that.
+
+    For containers, and before many processes start at once. Compiled kernels are kept beside the installed
+    package, or in the folder that the environment variable NUMBA_CACHE_DIR names.
+    """
+    softseg.warm_up()
 
 
 def _parse(text: str | None, kind: str) -> Affinity | Eigensolver | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,10 @@ DEFAULT_OUTPUT = f"{NAME}_layers"
 PHOTO_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 # The contact sheet in a folder. It is written last: a folder that has it is complete.
 SHEET = "contact_sheet.png"
+# Files that do without the layers' colors; of any other it is taken that they hold them.
+WITHOUT_COLORS = {".json", ".npz", ".png"}
+# What keeps one photo or one output from being done, and no other.
+FAILURES = (MemoryError, OSError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class Job:
     photo: Path
     folders: tuple[Path, ...]
     files: tuple[Path, ...]
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """All that is written, in this order."""
+        return (*self.folders, *self.files)
 
     @property
     def finished(self) -> bool:
@@ -68,7 +79,16 @@ def jobs(photos: Sequence[str], outputs: Sequence[str]) -> list[Job]:
     return found
 
 
-def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool) -> int:
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a photo: its result, how long saving took in seconds, and why what outputs failed."""
+
+    result: SoftSegmentation
+    saving: float
+    failed: dict[Path, str]
+
+
+def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool, began: float) -> int:
     """Decompose photos and write the results; a photo that fails is reported, and the next one is taken.
 
     Parameters
@@ -81,28 +101,40 @@ def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool) 
         Whether photos that are finished are taken again.
     quiet : bool
         Whether nothing but warnings and errors is printed.
+    began : float
+        When the command began, on the clock of `time.perf_counter`.
 
     Returns
     -------
     int
-        0, or 1 if a photo failed.
+        0, or 1 if a photo failed, or one of its outputs.
     """
-    from softseg.images import as_image
     from softseg.progress import reporter
 
     waiting = [job for job in jobs if force or not job.finished]
     several, failed, reports = len(jobs) > 1, 0, []
     with reporter(not quiet) as tell:
+        _say_that_it_starts(tell)
+        from softseg.formats.packing import (
+            shortened,
+        )  # now that there is something to see: imports take seconds
+        from softseg.images import as_image
+
         for index, job in enumerate(waiting):
             progress = _make_share(tell, index, len(waiting), job.photo.name) if tell and several else tell
             try:
                 with one_line_warnings(f"{job.photo}: "):
-                    result = decompose(job, as_image(job.photo), progress, options)
-            except (MemoryError, OSError, TypeError, ValueError) as error:
-                complain(f"{job.photo}: {str(error) or 'out of memory: try a smaller photo'}")
+                    # As short as it came: the method has its own copy, of 64 bits.
+                    outcome = decompose(job, shortened(as_image(job.photo)), progress, options)
+            except FAILURES as error:
+                complain(f"{job.photo}: {_say_why(error)}")
                 failed += 1
-            else:
-                reports.append(_say_outcome(job, result) if several else summary(job, result))
+                continue
+            if outcome.failed:
+                complain(f"{job.photo}: {_say_failures(outcome)}")
+                failed += 1
+            if len(outcome.failed) < len(job.outputs):
+                reports.append(_say_outcome(job, outcome) if several else summary(job, outcome, began))
     if several or not waiting:
         before = len(jobs) - len(waiting)
         reports.append(_say_tally(len(waiting) - failed, before, failed))
@@ -111,47 +143,73 @@ def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool) 
     return FAILED if failed else DONE
 
 
-def decompose(job: Job, image: np.ndarray, progress: Any, options: dict[str, Any]) -> SoftSegmentation:
-    """Decompose a photo and write its layers.
+def decompose(job: Job, image: np.ndarray, progress: Any, options: dict[str, Any]) -> Outcome:
+    """Decompose a photo and write its layers; an output that fails is noted, and the next one is written.
 
     Parameters
     ----------
     job : Job
         What to write.
     image : ndarray, shape (H, W, 3)
-        The photo, float in [0, 1].
+        The photo, as `softseg.segment` takes it.
     progress : callable or None
-        What `softseg.segment` tells how far it is.
+        What is told how far it is, with each output as a stage of its own.
     options : dict
         What `softseg.segment` is given besides the photo.
 
     Returns
     -------
-    SoftSegmentation
-        What was written.
+    Outcome
+        What became of it.
+
+    Raises
+    ------
+    OSError, ValueError
+        Before the long work, if an output can be known to be impossible. Folders are made.
     """
-    # Folders are made before the long work, so that it is not for nothing.
-    for folder in [*job.folders, *(file.parent for file in job.files)]:
-        folder.mkdir(parents=True, exist_ok=True)
-    result = softseg.segment(image, progress=progress, **options)
+    from softseg.formats import check_output
+    from softseg.progress import Stages
+
     for folder in job.folders:
-        _fill_folder(folder, result)
-    for file in job.files:
-        result.save(file)
-    return result
+        folder.mkdir(parents=True, exist_ok=True)  # whatever it is called, it is one from here on
+    for output in job.outputs:
+        check_output(output, *image.shape[:2])
+    while_segmenting, while_saving = _divide(progress, len(job.outputs))
+    result = softseg.segment(image, progress=while_segmenting, **options)
+    stages, failed = Stages([f"saving {output}" for output in job.outputs], while_saving), {}
+    for index, output in enumerate(job.outputs):
+        with stages.stage(f"saving {output}"):
+            try:
+                if index == 0 and _count_colored(job) > 1:
+                    # Found once for all. If there is no room for them, each writer finds them piece by piece.
+                    with contextlib.suppress(MemoryError):
+                        result.colors  # noqa: B018  # kept from now on
+                _fill_folder(output, result) if output in job.folders else result.save(output)
+            except FAILURES as error:
+                failed[output] = _say_why(error)
+    return Outcome(result, sum(stages.timings.values()), failed)
 
 
-def summary(job: Job, result: SoftSegmentation) -> str:
-    """Return what was written and how long it took, on a few lines."""
+def summary(job: Job, outcome: Outcome, began: float) -> str:
+    """Return what was written and how long it took since the command began, on a few lines."""
     from softseg.formats import FORMATS
 
+    result = outcome.result
     height, width, count = result.alphas.shape
     layers = "layer_1.png" if count == 1 else f"layer_1.png .. layer_{count}.png"
-    written = {f"{folder}/": f"{layers}, {SHEET}, layers.npz" for folder in job.folders}
-    written |= {str(file): FORMATS[file.suffix.lower()].meaning for file in job.files}
+    meanings = dict.fromkeys(job.folders, f"{layers}, {SHEET}, layers.npz")
+    meanings |= {file: FORMATS[file.suffix.lower()].meaning for file in job.files}
+    written = {
+        f"{output}/" if output in job.folders else str(output): meaning
+        for output, meaning in meanings.items()
+        if output not in outcome.failed
+    }
     working_height, working_width = result.features.shape[:2]
     shrunk = f", worked on at {working_width} x {working_height}" * (working_height < height)
-    times = {**result.timings, "total": sum(result.timings.values())}
+    times = {**result.timings, "saving": outcome.saving}
+    total = time.perf_counter() - began
+    # Imports above all, and reading the photo.
+    times |= {"other": max(total - sum(times.values()), 0.0), "total": total}
     column = max(map(len, [*written, *times])) + 2
     return "\n".join(
         [
@@ -224,7 +282,7 @@ def _check_written_once(jobs: Sequence[Job]) -> None:
     photos = {job.photo.resolve() for job in jobs}
     writers: dict[Path, Path] = {}
     for job in jobs:
-        for output in (*job.folders, *job.files):
+        for output in job.outputs:
             if output.resolve() in photos:
                 raise typer.BadParameter(f"{output} is a photo", param_hint="'--output'")
             other = writers.setdefault(output.resolve(), job.photo)
@@ -245,6 +303,35 @@ def _fill_folder(folder: Path, result: SoftSegmentation) -> None:
         contact_sheet(result).save(scratch / SHEET)
 
 
+def _count_colored(job: Job) -> int:
+    """Return how many outputs hold the layers' colors."""
+    return len(job.folders) + sum(file.suffix.lower() not in WITHOUT_COLORS for file in job.files)
+
+
+def _say_that_it_starts(tell: Callable[..., object] | None) -> None:
+    if tell is not None:
+        tell("starting", 0, 1)
+
+
+def _divide(
+    tell: Callable[..., object] | None, outputs: int
+) -> tuple[Callable[..., object] | None, Callable[..., object] | None]:
+    """Return what is told of the method's stages and of saving, which count the outputs as stages too."""
+    if tell is None:
+        return None, None
+    stages = 0
+
+    def while_segmenting(stage: str, done: int, total: int) -> None:
+        nonlocal stages
+        stages = total
+        tell(stage, done, total + outputs)
+
+    def while_saving(stage: str, done: int, total: int) -> None:
+        tell(stage, stages + done, stages + total)
+
+    return while_segmenting, while_saving
+
+
 def _make_share(tell: Callable[..., object], index: int, count: int, name: str) -> Callable[..., object]:
     """Return what reports one photo's progress as a share of that of all photos."""
 
@@ -254,9 +341,17 @@ def _make_share(tell: Callable[..., object], index: int, count: int, name: str) 
     return progress
 
 
-def _say_outcome(job: Job, result: SoftSegmentation) -> str:
-    outputs = ", ".join(map(str, (*job.folders, *job.files)))
-    return f"{job.photo}: {_count_layers(result.alphas.shape[2])} in {outputs}"
+def _say_why(error: BaseException) -> str:
+    return str(error) or "out of memory: try a smaller photo"
+
+
+def _say_failures(outcome: Outcome) -> str:
+    return "; ".join(f"cannot write {output}: {why}" for output, why in outcome.failed.items())
+
+
+def _say_outcome(job: Job, outcome: Outcome) -> str:
+    outputs = ", ".join(str(output) for output in job.outputs if output not in outcome.failed)
+    return f"{job.photo}: {_count_layers(outcome.result.alphas.shape[2])} in {outputs}"
 
 
 def _count_layers(count: int) -> str:

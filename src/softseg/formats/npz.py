@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +18,27 @@ from softseg.affinity import Affinity
 from softseg.eigen import Eigenpairs
 from softseg.eigen.blocks import TallBlocks
 from softseg.formats.affinity_text import affinity_text, restored_affinity
-from softseg.formats.packing import FASTEST, packed, unpacked
+from softseg.formats.packing import (
+    FASTEST,
+    packed,
+    packed_alphas,
+    packed_photo,
+    shortened,
+    unpacked,
+    unpacked_alphas,
+    unpacked_photo,
+)
 from softseg.images import as_image, eight_bits
+from softseg.layers.stack import given_colors
+from softseg.progress import tick
 from softseg.scene import Scene
 
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
-# How large an archive may become, in bytes per pixel at working size, so that it is under 40 MB at 640 x 480:
-# eigenvectors are rounded until they fit. They get at least their share, however much the alphas and colors
-# take of a photo that is larger than the working size (measured: docs/formats.md).
-BYTES_PER_PIXEL, EIGENVECTORS_SHARE = 120, 40
+# How many bytes the eigenvectors may take, for each pixel at working size, so that an archive of a photo of
+# 640 x 480 pixels is under 40 MB: they are rounded until they fit (measured: docs/formats.md).
+EIGENVECTOR_BYTES = 95
 # Singular values below this part of the largest one count as zero where the layers before grouping are fitted
 # with rounded eigenvectors. Chosen by the project's own tests.
 NEGLIGIBLE = 1e-12
@@ -41,23 +52,31 @@ def save_npz(path: Path, result: Decomposition) -> None:
     ========================  ===============  =====================================================
     array                     shape            dtype and meaning
     ========================  ===============  =====================================================
-    ``alphas``                (H, W, K)        float32, the layers' opacities
-    ``colors``                (H, W, K, 3)     uint8, the layers' colors
-    ``image``                 (H, W, 3)        the photo, exact: uint8, or floats if it was more
-    ``working_image``         (h, w, 3)        likewise, as the affinities saw it; only if different
+    ``alpha_bytes``           (2, K + 1, H, W) uint8, the layers' opacities, see
+                                               `softseg.formats.packing.packed_alphas`
+    ``largest_layer``         (H, W)           uint8, likewise
+    ``colors``                (H, W, K, 3)     uint8, the layers' colors; only if they are not those that
+                                               `softseg.layers.layer_colors` finds
+    ``image_differences``     (H, W, 3)        uint8, the photo, exact, as differences along its rows
+    ``image``                 (H, W, 3)        floats instead of these, exact, if the photo has more than
+                                               8 bits
+    ``working_image``         (h, w, 3)        the photo as the affinities saw it, exact: uint8, or floats if
+                                               it was more; only if it is different
     ``features``              (h, w, 3)        the preprocessed semantic features
     ``superpixels``           (h, w)           int32, labels
     ``affinity``              ()               str, the affinity's repr
     ``eigenvalues``           (k,)             float64, the Laplacian's smallest
     ``residuals``             (k,)             float64, of the eigenpairs
     ``converged``             ()               bool, whether the eigensolver did
-    ``eigenvector_bytes``     (b, k, h * w)    uint8, see `softseg.formats.packing`
+    ``eigenvector_bytes``     (b, k, h * w)    uint8, see `softseg.formats.packing.packed`
     ``eigenvector_step``      ()               float64, what they count
     ``initial_coefficients``  (k + 1, K0)      float64, of the layers before grouping, in the eigenvectors
                                                (of length 1) and the constant 1
     ``timing_stages``         (t,)             str, the stages that were timed
     ``timing_seconds``        (t,)             float64, how long each took
     ========================  ===============  =====================================================
+
+    Earlier development versions wrote ``alphas`` (H, W, K) as float32, and ``image`` and ``colors`` always.
 
     Parameters
     ----------
@@ -71,18 +90,13 @@ def save_npz(path: Path, result: Decomposition) -> None:
     >>> from softseg import segment
     >>> segment("photo.jpg").save("photo.npz")  # doctest: +SKIP
     """
-    pixels = result.scene.shape[0] * result.scene.shape[1]
     with (
         whole_files(path.parent) as scratch,
         zipfile.ZipFile(scratch / path.name, "w", zipfile.ZIP_DEFLATED, compresslevel=FASTEST) as archive,
     ):
-        taken = sum(_write(archive, name, array) for name, array in _collect_arrays(result).items())
-        room = max(pixels * BYTES_PER_PIXEL - taken, pixels * EIGENVECTORS_SHARE)
-        planes, step = packed(result.eigenpairs.vectors, room)
-        _write(archive, "eigenvector_bytes", planes)
-        _write(archive, "eigenvector_step", np.array(step))
-        coefficients = _fit_coefficients(unpacked(planes, step), result.initial_alphas)
-        _write(archive, "initial_coefficients", coefficients)
+        for name, array in _yield_arrays(result):
+            tick()
+            _write(archive, name, array)
 
 
 def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> dict[str, Any]:
@@ -125,33 +139,32 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
         ) from error
 
 
-def _collect_arrays(result: Decomposition) -> dict[str, np.ndarray]:
-    """Return what goes into the archive but for the eigenvectors and what is made of them."""
+def _yield_arrays(result: Decomposition) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield what goes into the archive, each array when its turn comes, so that few are held at once."""
     scene, pairs = result.scene, result.eigenpairs
-    arrays = {
-        "alphas": np.asarray(result.alphas, dtype=np.float32),
-        "colors": eight_bits(result.colors),
-        "image": _shorten(result.image),
-        "features": scene.features,
-        "superpixels": scene.superpixels.astype(np.int32),
-        "affinity": np.array(affinity_text(result)),
-        "eigenvalues": pairs.values,
-        "residuals": pairs.residuals,
-        "converged": np.array(pairs.converged),
-        "timing_stages": np.array(list(result.timings), dtype=str),
-        "timing_seconds": np.array(list(result.timings.values()), dtype=np.float64),
-    }
+    yield from zip(("alpha_bytes", "largest_layer"), packed_alphas(result.alphas), strict=True)
+    colors = given_colors(result)
+    if colors is not None:
+        yield "colors", eight_bits(colors)
+    photo = shortened(result.image)
+    if photo.dtype == np.uint8:
+        yield "image_differences", packed_photo(photo)
+    else:
+        yield "image", photo
     if not np.array_equal(scene.image, result.image):
-        arrays["working_image"] = _shorten(scene.image)
-    return arrays
-
-
-def _shorten(image: Float[np.ndarray, "H W 3"]) -> np.ndarray:
-    """Return an image in the shortest type that is exact: 8 bits for photos, 32 for shrunk ones."""
-    for short in (eight_bits(image), image.astype(np.float32)):
-        if np.array_equal(as_image(short), image):
-            return short
-    return image
+        yield "working_image", shortened(scene.image)
+    yield "features", scene.features
+    yield "superpixels", scene.superpixels.astype(np.int32)
+    yield "affinity", np.array(affinity_text(result))
+    yield "eigenvalues", pairs.values
+    yield "residuals", pairs.residuals
+    yield "converged", np.array(pairs.converged)
+    yield "timing_stages", np.array(list(result.timings), dtype=str)
+    yield "timing_seconds", np.array(list(result.timings.values()), dtype=np.float64)
+    planes, step = packed(pairs.vectors, len(pairs.vectors) * EIGENVECTOR_BYTES)
+    yield "eigenvector_bytes", planes
+    yield "eigenvector_step", np.array(step)
+    yield "initial_coefficients", _fit_coefficients(unpacked(planes, step), result.initial_alphas)
 
 
 def _fit_coefficients(
@@ -170,11 +183,9 @@ def _fit_coefficients(
     return np.linalg.lstsq(gram, right, rcond=NEGLIGIBLE)[0]
 
 
-def _write(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> int:
-    """Write an array; return how many bytes it takes."""
+def _write(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
         np.lib.format.write_array(member, array, allow_pickle=False)
-    return archive.getinfo(f"{name}.npy").compress_size
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -187,13 +198,14 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> dict[str, Any]:
-    working = arrays.get("working_image", arrays["image"])
+    image = as_image(_find_photo(arrays))
+    working = arrays.get("working_image", image)
     scene = Scene(working, arrays["features"], arrays["superpixels"])
     vectors = unpacked(arrays["eigenvector_bytes"], float(arrays["eigenvector_step"]))
     coefficients = arrays["initial_coefficients"]
     return {
-        "image": as_image(arrays["image"]),
-        "alphas": arrays["alphas"],
+        "image": image,
+        "alphas": _find_alphas(arrays),
         "scene": scene,
         **restored_affinity(str(arrays["affinity"]), affinity),
         "eigenpairs": Eigenpairs(
@@ -203,5 +215,17 @@ def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> di
         "timings": dict(
             zip(arrays["timing_stages"].tolist(), arrays["timing_seconds"].tolist(), strict=True)
         ),
-        "given_colors": arrays["colors"] / np.float32(255),
+        "given_colors": arrays["colors"] / np.float32(255) if "colors" in arrays else None,
     }
+
+
+def _find_photo(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    if "image" in arrays:  # of floats, or of an earlier development version
+        return arrays["image"]
+    return unpacked_photo(arrays["image_differences"])
+
+
+def _find_alphas(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    if "alphas" in arrays:  # an earlier development version's
+        return arrays["alphas"]
+    return unpacked_alphas(arrays["alpha_bytes"], arrays["largest_layer"])

@@ -1,11 +1,15 @@
-"""A result as a layered Photoshop file."""
+"""A result as a layered Photoshop file, which is compressed a few rows at a time."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from softseg._files import whole_files
 from softseg.formats.rounding import (
@@ -16,14 +20,23 @@ from softseg.formats.rounding import (
     shares_when_over,
 )
 from softseg.images import eight_bits
+from softseg.layers.colors import piece_rows
+from softseg.layers.stack import color_strips
 
 if TYPE_CHECKING:
     from psd_tools import PSDImage
+    from psd_tools.psd import PSD
+    from psd_tools.psd.image_data import ImageData
 
     from softseg.layers.stack import Decomposition
 
 # What ``blend`` may be.
 BLENDS = ("add", "normal")
+# The name of what lies under all groups, and under the layer of each.
+BLACK = "black"
+
+# A plane of bytes, compressed some rows at a time: how long each row has become, and the rows.
+Plane = list[tuple[bytes, bytes]]
 
 
 def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
@@ -49,9 +62,11 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
     ValueError
         If ``blend`` is neither.
 
-    Notes ----- The layers are in groups because linear dodge clips before it looks at transparency: backdrop
-    B and color F with alpha a give ``(1 - a) B + a min(1, B + F)``, so two half transparent layers of white
-    would make 3/4 of white. A group that is opaque, black under its layer, gives ``min(1, B + a F)``.
+    Notes
+    -----
+    The layers are in groups because linear dodge clips before it looks at transparency: backdrop B and color
+    F with alpha a give ``(1 - a) B + a min(1, B + F)``, so two half transparent layers of white would make
+    3/4 of white. A group that is opaque, black under its layer, gives ``min(1, B + a F)``.
 
     Examples
     --------
@@ -61,45 +76,109 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
     if blend not in BLENDS:
         raise ValueError(f"blend: expected {' or '.join(map(repr, BLENDS))}, got {blend!r}")
     order = list(result.order)
-    opacities = rounded_opacities(result.alphas[:, :, order])
-    shares = opacities / np.float32(OPAQUE)
-    if blend == "normal":
-        opacities = over_opacities(opacities)
-        shares = shares_when_over(opacities)
-    colors = eight_bits(nearest_colors(result.image, shares, result.colors[:, :, order]))
-    layers = {
-        f"layer {layer + 1}": np.dstack([colors[:, :, place], opacities[:, :, place]])
-        for place, layer in enumerate(order)
-    }
-    document = _stack_adding(layers) if blend == "add" else _stack_covering(layers)
+    names = [f"layer {layer + 1}" for layer in order]
     with whole_files(path.parent) as scratch:
-        document.save(scratch / path.name)
+        document = _outline(names, grouped=blend == "add")
+        layers = dict(zip(names, _pack_layers(result, order, blend), strict=True))
+        _fill(document, result.image.shape[:2], layers)
+        document.image_data = _pack_photo(result.image)
+        with open(scratch / path.name, "wb") as file:
+            document.write(file)
 
 
-def _stack_adding(layers: dict[str, np.ndarray]) -> PSDImage:
-    """Return a document of named RGBA layers, from back to front, that add up."""
+def _pack_layers(result: Decomposition, order: Sequence[int], blend: str) -> list[list[Plane]]:
+    """Return each layer's planes of opacity, red, green and blue, from back to front."""
+    layers: list[list[Plane]] = [[[], [], [], []] for _ in order]
+    for rows, colors in color_strips(result):
+        opacities = rounded_opacities(result.alphas[rows][:, :, order])
+        shares = opacities / np.float32(OPAQUE)
+        if blend == "normal":
+            opacities = over_opacities(opacities)
+            shares = shares_when_over(opacities)
+        pixels = eight_bits(nearest_colors(result.image[rows], shares, colors[:, :, order]))
+        for place, (opacity, *channels) in enumerate(layers):
+            opacity.append(_compress(opacities[:, :, place]))
+            for number, channel in enumerate(channels):
+                channel.append(_compress(pixels[:, :, place, number]))
+    return layers
+
+
+def _pack_photo(image: Float[np.ndarray, "H W 3"]) -> ImageData:
+    """Return the flattened picture. It is the photo; psd-tools would put the layers together for it."""
+    from psd_tools.psd.image_data import ImageData
+
+    planes: list[Plane] = [[], [], []]
+    for rows in piece_rows(*image.shape[:2]):
+        pixels = eight_bits(image[rows])
+        for number, plane in enumerate(planes):
+            plane.append(_compress(pixels[:, :, number]))
+    return _as_run_lengths(ImageData, planes)
+
+
+def _compress(rows: UInt8[np.ndarray, "h W"]) -> tuple[bytes, bytes]:
+    """Compress rows, each by itself, as run lengths (PackBits): how long each is, in two bytes, and they."""
+    from psd_tools.compression import compress
+    from psd_tools.constants import Compression
+
+    height, width = rows.shape
+    packed = compress(rows.tobytes(), Compression.RLE, width, height, 8)
+    return packed[: 2 * height], packed[2 * height :]
+
+
+def _as_run_lengths(kind: Callable[..., Any], planes: Sequence[Plane]) -> Any:
+    """Return planes as what psd-tools writes: the lengths of all rows, then the rows. Empties the planes."""
+    from psd_tools.constants import Compression
+
+    pieces = [piece for plane in planes for piece in plane]
+    data = kind(
+        Compression.RLE, b"".join(part for which in (0, 1) for part in map(itemgetter(which), pieces))
+    )
+    for plane in planes:
+        plane.clear()  # it holds the same bytes again
+    return data
+
+
+def _outline(names: Sequence[str], grouped: bool) -> PSD:
+    """Return a document with layers of these names, from back to front, each of a single pixel."""
+    from psd_tools import PSDImage
+    from psd_tools.psd import PSD
+
+    document = PSDImage.new("RGB", (1, 1))
+    (_add_groups if grouped else _add_pixels)(document, names)
+    buffer = io.BytesIO()
+    document.save(buffer)
+    buffer.seek(0)
+    return PSD.read(buffer)
+
+
+def _add_groups(document: PSDImage, names: Sequence[str]) -> None:
+    """Add a black base, and each layer over black in a group that is added to what is below."""
     from psd_tools.constants import BlendMode
 
-    document = _make_document(layers)
-    black = np.zeros((document.height, document.width, 3), dtype=np.uint8)
-    document.create_pixel_layer_from_array(black, "black")
-    for name, pixels in layers.items():
+    _add_pixels(document, [BLACK])
+    for name in names:
         group = document.create_group(name=name, blend_mode=BlendMode.LINEAR_DODGE, open_folder=False)
-        group.create_pixel_layer_from_array(black, "black")
-        group.create_pixel_layer_from_array(pixels, name)
-    return document
+        _add_pixels(group, [BLACK, name])
 
 
-def _stack_covering(layers: dict[str, np.ndarray]) -> PSDImage:
-    """Return a document of named RGBA layers, from back to front, each over those before it."""
-    document = _make_document(layers)
-    for name, pixels in layers.items():
-        document.create_pixel_layer_from_array(pixels, name)
-    return document
+def _add_pixels(parent: Any, names: Sequence[str]) -> None:
+    for name in names:
+        parent.create_pixel_layer_from_array(np.zeros((1, 1, 4), dtype=np.uint8), name)
 
 
-def _make_document(layers: dict[str, np.ndarray]) -> PSDImage:
-    from psd_tools import PSDImage
+def _fill(document: PSD, size: tuple[int, int], layers: dict[str, list[Plane]]) -> None:
+    """Give a document and its layers of pixels their size, and the layers their planes."""
+    from psd_tools.psd.layer_and_mask import ChannelData
 
-    height, width, _ = next(iter(layers.values())).shape
-    return PSDImage.new("RGB", (width, height))
+    document.header.height, document.header.width = size
+    black = [[_compress(np.full(size, value, dtype=np.uint8))] for value in (OPAQUE, 0, 0, 0)]
+    packed = {
+        name: [_as_run_lengths(ChannelData, [plane]) for plane in planes]
+        for name, planes in {BLACK: black, **layers}.items()
+    }
+    info = document.layer_and_mask_information.layer_info
+    assert info is not None  # since there are layers
+    for record, channels in zip(info.layer_records, info.channel_image_data, strict=True):
+        if record.right > record.left:  # a layer of pixels, and not where a group begins or ends
+            record.bottom, record.right = size
+            channels[:] = packed[record.name]

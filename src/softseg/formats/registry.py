@@ -34,6 +34,8 @@ class Format:
         Takes a path, and what `SoftSegmentation.load` was given as the affinity, which may be None. It
         returns the keyword arguments of `softseg.SoftSegmentation` as a dict. A text says where it is,
         likewise. Default: None, files of this format are written only.
+    longest_side : int, optional
+        The most pixels that a photo may have along a side. Default: None, any number.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class Format:
     meaning: str
     writer: Callable[..., None] | str
     reader: Callable[..., dict[str, Any]] | str | None = None
+    longest_side: int | None = None
 
     def __post_init__(self) -> None:
         for function in (self.writer, self.reader):
@@ -75,7 +78,11 @@ FORMATS.register(
         "softseg.formats.npz:load_npz",
     ),
 )
-FORMATS.register(".psd", Format("layers for Photoshop and GIMP", "softseg.formats.psd:save_psd"))
+FORMATS.register(
+    ".psd",
+    # "Adobe Photoshop File Formats Specification", File header section: height and width up to 30,000.
+    Format("layers for Photoshop and GIMP", "softseg.formats.psd:save_psd", longest_side=30_000),
+)
 FORMATS.register(".html", Format("a page to look at", "softseg.formats.viewer:save_html"))
 FORMATS.register(".png", Format("the label map", "softseg.formats.label_map:save_label_map"))
 FORMATS.register(".json", Format("COCO annotations", "softseg.formats.coco:save_coco"))
@@ -131,7 +138,9 @@ def format_of(path: str | os.PathLike[str]) -> Format | None:
 def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) -> None:
     """Write a result in the format that the path's suffix stands for.
 
-    Files are written whole or not at all; what is there already is replaced, missing folders are made.
+    What can be known to be impossible is refused before any work (`check_output`), even before the layers'
+    colors are found, which takes seconds for a large photo. Files are written whole or not at all; what is
+    there already is replaced, missing folders are made.
 
     Parameters
     ----------
@@ -153,7 +162,7 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
     Raises
     ------
     ValueError
-        If the suffix stands for no format.
+        If the suffix stands for no format, or the photo is too large for it.
     TypeError
         If the format has no such option.
     OSError
@@ -168,13 +177,55 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
     >>> save("photo.psd", result, blend="normal")  # doctest: +SKIP
     """
     path = Path(path)
+    writer = _find_format(path).load_writer()
+    _check_options(path, writer, options)
+    check_output(path, *result.alphas.shape[:2])
+    writer(path, result, **options)
+
+
+def check_output(path: str | os.PathLike[str], height: int, width: int) -> None:
+    """Raise now what would keep a photo's layers from being written there later, as far as it can be known.
+
+    Missing folders are made.
+
+    Parameters
+    ----------
+    path : str or path
+        What will be given to `save`.
+    height, width : int
+        The photo's, in pixels.
+
+    Raises
+    ------
+    ValueError
+        If the suffix stands for no format, or the photo is too large for it.
+    OSError
+        If the folder cannot be made or written.
+
+    Examples
+    --------
+    >>> from softseg.formats import check_output
+    >>> check_output("photo.psd", 400, 40_000)
+    Traceback (most recent call last):
+    ValueError: path: a .psd file holds at most 30000 pixels a side, got 40000x400 for photo.psd
+    """
+    path = Path(path)
+    chosen = _find_format(path)
+    if chosen.longest_side is not None and max(height, width) > chosen.longest_side:
+        raise ValueError(
+            f"path: a {path.suffix.lower()} file holds at most {chosen.longest_side} pixels a side, "
+            f"got {width}x{height} for {os.fspath(path)}"
+        )
+    with whole_files(path if chosen is FOLDER else path.parent):
+        pass  # only to see that it can be done
+
+
+def _find_format(path: Path) -> Format:
     chosen = FOLDER if path.is_dir() or not path.suffix else format_of(path)
     if chosen is None:
         known = ", ".join(FORMATS)
         raise ValueError(f"path: expected a folder or a name that ends in {known}, got {os.fspath(path)}")
-    writer = chosen.load_writer()
-    _check_options(path, writer, options)
-    writer(path, result, **options)
+    return chosen
 
 
 def read(path: str | os.PathLike[str], affinity: Affinity | None = None) -> dict[str, Any]:

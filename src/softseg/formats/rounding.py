@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from softseg.formats._kernels import meet_image, round_to_sum
+
 # What stands for an alpha of 1 in 8 bits.
 OPAQUE = 255
 # By how much colors may miss the image and still count as adding up to it, the image's range being 1: far
@@ -35,11 +37,10 @@ def rounded_opacities(alphas: Float[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "
     >>> rounded_opacities(np.full((1, 1, 4), 0.25))
     array([[[64, 64, 64, 63]]], dtype=uint8)
     """
-    exact = OPAQUE * (alphas / alphas.sum(axis=2, keepdims=True, dtype=np.float64))
-    steps = np.floor(exact)
-    missing = np.rint(OPAQUE - steps.sum(axis=2, keepdims=True))
-    place = np.argsort(np.argsort(steps - exact, axis=2, kind="stable"), axis=2)
-    return (steps + (place < missing)).astype(np.uint8)
+    opacities = np.empty(alphas.shape, dtype=np.uint8)
+    layers = alphas.shape[2]
+    round_to_sum(np.ascontiguousarray(alphas).reshape(-1, layers), OPAQUE, opacities.reshape(-1, layers))
+    return opacities
 
 
 def over_opacities(opacities: UInt8[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "H W K"]:
@@ -132,20 +133,12 @@ def nearest_colors(
     array([[[[1.  , 0.89, 0.5 ],
              [0.33, 0.37, 0.5 ]]]], dtype=float32)
     """
-    wanted = image.reshape(-1, 3).astype(np.float32)
-    weights = shares.reshape(len(wanted), -1).astype(np.float32)
-    solved = colors.reshape(*weights.shape, 3).astype(np.float32)
-    open_ = np.arange(len(wanted))
-    for _ in range(weights.shape[1]):
-        missing = wanted[open_] - np.einsum("nk,nkc->nc", weights[open_], solved[open_])
-        short = np.abs(missing).max(axis=1) > CLOSE
-        open_, missing = open_[short], missing[short, None]
-        if not open_.size:
-            break
-        found = solved[open_]
-        steps = weights[open_, :, None] * np.where(missing > 0, found < 1, found > 0)
-        length = np.square(steps).sum(axis=1, keepdims=True)
-        solved[open_] = np.clip(
-            found + steps * (missing / np.maximum(length, np.finfo(np.float32).tiny)), 0, 1
-        )
-    return solved.reshape(colors.shape)
+    solved = np.array(colors, dtype=np.float32, order="C")
+    pixels = image.shape[0] * image.shape[1]
+    meet_image(
+        np.ascontiguousarray(image, dtype=np.float32).reshape(pixels, -1),
+        np.ascontiguousarray(shares, dtype=np.float32).reshape(pixels, -1),
+        np.float32(CLOSE),
+        solved.reshape(pixels, -1, image.shape[2]),
+    )
+    return solved

@@ -25,8 +25,10 @@ from scipy.ndimage import gaussian_filter
 from skimage.measure import approximate_polygon, find_contours
 
 from softseg._files import whole_files
+from softseg.formats.png import STRATEGY
 from softseg.images import eight_bits, shrink
 from softseg.layers.arrangement import distinct_colors
+from softseg.layers.stack import LayerStack, color_strips
 
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
@@ -103,8 +105,8 @@ def _name_source(text: str) -> str:
 
 def _collect_content(title: str, result: Decomposition) -> dict[str, Any]:
     """Return what the page's script needs: sizes, and the layers from back to front."""
-    layers = [_shrink_to_page(result.alphas[:, :, k], result.colors[:, :, k]) for k in result.order]
-    alphas = np.stack([alpha for alpha, _ in layers], axis=2)
+    order = list(result.order)
+    alphas, colors = (values[:, :, order] for values in _shrink_to_page(result))
     height, width, count = alphas.shape
     colors_of_layers = distinct_colors(count).tolist()
     return {
@@ -116,23 +118,41 @@ def _collect_content(title: str, result: Decomposition) -> dict[str, Any]:
             {
                 "name": f"Layer {k + 1}",
                 "color": "#" + bytes(colors_of_layers[k]).hex(),
-                "share": round(float(alpha.mean()), 4),
+                "share": round(float(alphas[:, :, place].mean(dtype=float)), 4),
                 "outline": outline,
-                "alpha": _encode_png(_round_to_twelve_bits(alpha)),
-                "colors": _encode_png(eight_bits(colors)),
+                "alpha": _encode_png(_round_to_twelve_bits(alphas[:, :, place])),
+                "colors": _encode_png(eight_bits(colors[:, :, place])),
             }
-            for k, (alpha, colors), outline in zip(result.order, layers, _trace_outlines(alphas), strict=True)
+            for place, (k, outline) in enumerate(zip(order, _trace_outlines(alphas), strict=True))
         ],
     }
 
 
 def _shrink_to_page(
-    alpha: Float[np.ndarray, "H W"], colors: Float[np.ndarray, "H W 3"]
-) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w 3"]]:
-    """Return a layer's alpha and colors, shrunk if need be so that alpha times color is the area's mean."""
-    weights = np.repeat((TRACE + (1 - TRACE) * alpha.astype(float))[:, :, None], 3, axis=2)
-    shrunk = shrink(weights, MOST_PIXELS)
-    return (shrunk[:, :, 0] - TRACE) / (1 - TRACE), shrink(weights * colors, MOST_PIXELS) / shrunk
+    result: Decomposition | LayerStack,
+) -> tuple[Float[np.ndarray, "h w K"], Float[np.ndarray, "h w K 3"]]:
+    """Return alphas and colors, shrunk if need be so that alpha times color is the area's mean."""
+    height, width = shrink(result.image, MOST_PIXELS).shape[:2]
+    if (height, width) == result.image.shape[:2]:
+        return result.alphas, result.colors
+    # Each area is shrunk along its rows first, while its colors are at hand, and then along its columns.
+    rows_count, _, count = result.alphas.shape
+    narrow = np.empty((count, 4, rows_count, width), dtype=np.float32)
+    for rows, colors in color_strips(result):
+        weights = TRACE + (1 - TRACE) * result.alphas[rows, :, :, None].astype(float)
+        planes = np.moveaxis(np.concatenate([weights, weights * colors], axis=3), (2, 3), (0, 1))
+        for plane in np.ndindex(count, 4):
+            narrow[plane][rows] = _average(planes[plane], width, len(colors))
+    shrunk = np.empty((height, width, count, 4))
+    for layer, channel in np.ndindex(count, 4):
+        shrunk[:, :, layer, channel] = _average(narrow[layer, channel], width, height)
+    return (shrunk[..., 0] - TRACE) / (1 - TRACE), shrunk[..., 1:] / shrunk[..., :1]
+
+
+def _average(plane: Float[np.ndarray, "H W"], width: int, height: int) -> Float[np.ndarray, "h w"]:
+    """Return the means of the areas that the pixels of a smaller plane cover."""
+    image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
+    return np.asarray(image.resize((width, height), Image.Resampling.BOX))
 
 
 def _trace_outlines(alphas: Float[np.ndarray, "h w K"]) -> Iterator[str]:
@@ -161,5 +181,5 @@ def _round_to_twelve_bits(alpha: Float[np.ndarray, "h w"]) -> UInt16[np.ndarray,
 
 def _encode_png(pixels: UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w"]) -> str:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG")
+    Image.fromarray(pixels).save(file, format="PNG", compress_type=STRATEGY)
     return base64.b64encode(file.getvalue()).decode("ascii")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from softseg.layers.arrangement import back_to_front, description
-from softseg.layers.colors import layer_colors
+from softseg.layers.colors import layer_colors, piece_rows, solve_in_pieces
 from softseg.layers.edits import Stack, composite, edited
 
 if TYPE_CHECKING:
@@ -134,6 +134,64 @@ class LayerStack:
 
     def __repr__(self) -> str:
         return description(self)
+
+
+def color_strips(
+    result: Decomposition | LayerStack,
+) -> Iterator[tuple[slice, Float[np.ndarray, "h W K 3"]]]:
+    """Yield the layers' colors a few rows at a time, and hold none that the result does not hold already.
+
+    Who needs all colors once, such as a writer of files, takes a seventh of the memory that
+    ``result.colors`` does. Who needs them twice had better ask for ``result.colors`` before.
+
+    Parameters
+    ----------
+    result : LayerStack
+        K layers.
+
+    Yields
+    ------
+    rows : slice
+        The rows; they follow on those before.
+    colors : ndarray, shape (h, W, K, 3)
+        What ``result.colors`` is in these rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import LayerStack
+    >>> from softseg.layers.stack import color_strips
+    >>> stack = LayerStack(np.full((20, 30, 3), 0.5), np.full((20, 30, 2), 0.5, dtype=np.float32))
+    >>> [(rows, colors.shape) for rows, colors in color_strips(stack)]
+    [(slice(0, 20, None), (20, 30, 2, 3))]
+    """
+    if isinstance(result, LayerStack) and given_colors(result) is None and "colors" not in vars(result):
+        yield from solve_in_pieces(result.image, result.alphas)
+    else:
+        for rows in piece_rows(*result.alphas.shape[:2]):
+            yield rows, result.colors[rows]
+
+
+def given_colors(result: Decomposition | LayerStack) -> Float[np.ndarray, "H W K 3"] | None:
+    """Return the layers' colors if they come from a file or an edit; None if they follow from the rest.
+
+    Parameters
+    ----------
+    result : LayerStack
+        K layers. Of what stands in for one, the colors count as given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import LayerStack
+    >>> from softseg.layers.stack import given_colors
+    >>> stack = LayerStack(np.full((20, 30, 3), 0.5), np.full((20, 30, 2), 0.5, dtype=np.float32))
+    >>> given_colors(stack) is None
+    True
+    >>> given_colors(stack.edit(0, lambda colors: 1 - colors)).shape
+    (20, 30, 2, 3)
+    """
+    return result._known_colors if isinstance(result, LayerStack) else result.colors
 
 
 class Decomposition(Protocol):

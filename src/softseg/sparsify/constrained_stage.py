@@ -41,12 +41,13 @@ EARLY_SAMPLE_FACTOR = 2
 SMALL_PHOTO_SHARE = 1 / 4
 LEAST_SAMPLE = 4096
 
-# One in this many of the sample's pixels goes into the preconditioner of the iterative solves. Chosen by the
-# project.
-PRECONDITIONER_STRIDE = 4
+# Pixels of the sample that go into the preconditioner of the iterative solves, about: a sample of less than
+# twice as many goes into it whole. Measured: docs/performance.md, "Constrained".
+PRECONDITIONER_PIXELS = 2048
 
-# After the first layers are dropped, a preconditioner serves this many solves. Measured: docs/performance.md,
-# "Constrained".
+# How many solves a preconditioner serves, until the first layers are dropped and after that, when the weights
+# move slowly. Measured: docs/performance.md, "Constrained".
+EARLY_LIFETIME = 1
 PRECONDITIONER_LIFETIME = 3
 
 
@@ -158,9 +159,9 @@ def _iterate_over_sample(
     """Return the layers' coefficients after mostly iterative solves, over many pixels first, then few."""
     drops = _choose_drop_iterations(iterations)
     pixels, few, few_shares = _draw_samples(pairs.vectors, labels, sample, rng)
-    coarse = slice(None, None, PRECONDITIONER_STRIDE)
-    coarse_shares = PRECONDITIONER_STRIDE * few_shares[coarse]
-    solver = IterativeSolver(pixels, few[coarse], coarse_shares, pairs.values, 1, pool)
+    stride = max(round(len(few) / PRECONDITIONER_PIXELS), 1)
+    coarse, coarse_shares = slice(None, None, stride), stride * few_shares[::stride]
+    solver = IterativeSolver(pixels, few[coarse], coarse_shares, pairs.values, EARLY_LIFETIME, pool)
     tick()
     coefficients = _project_clusters(pairs.vectors, labels, pool)  # solves the first iteration exactly
     for iteration in range(2, iterations + 1):

@@ -17,6 +17,7 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import linalg
 
 from softseg._threads import row_blocks
 
@@ -37,6 +38,10 @@ PIXELS_PER_BLOCK = 1024
 # Steps of conjugate gradients in one iterative solve. Measured: docs/performance.md, "Constrained", says that
 # more of them bring no gain in agreement.
 CG_STEPS = 3
+
+# For this many pixels of the sample in the preconditioner there is one of a layer's heaviest pixels in it.
+# Measured: docs/performance.md, "Constrained".
+HEAVY_PART = 4
 
 
 @final
@@ -184,11 +189,20 @@ def compute_weighted_gram(
     gram = np.zeros((vectors.shape[1], vectors.shape[1]))
     root = np.sqrt(weights)
     # The block is reused, because allocating one for each step takes longer.
-    block = np.empty((min(len(vectors), PIXELS_PER_BLOCK), vectors.shape[1]))
+    block = np.empty((min(len(vectors), PIXELS_PER_BLOCK), vectors.shape[1]), vectors.dtype)
     for rows in row_blocks(len(vectors), PIXELS_PER_BLOCK):
         weighted = np.multiply(vectors[rows], root[rows, None], out=block[: rows.stop - rows.start])
         gram += weighted.T @ weighted
     return gram
+
+
+def _invert(matrix: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
+    """Return a symmetric matrix's inverse, by Cholesky factorization if rounding has left it definite."""
+    factor, failed = linalg.lapack.dpotrf(matrix, lower=1)
+    if failed:
+        return np.linalg.inv(matrix)
+    lower, _ = linalg.lapack.dpotri(factor, lower=1)
+    return np.tril(lower) + np.tril(lower, -1).T
 
 
 def compute_weights(distance: np.ndarray) -> np.ndarray:
@@ -256,18 +270,18 @@ def _make_preconditioner(
 
     The Lagrange multiplier is ``mu = (sum_k A_k^-1)^-1 sum_k A_k^-1 r_k``.
     """
-    sample, scale = pixels.vectors[few], few_shares / pixels.shares[few]
-    n_heavy = len(few) // 2
+    # Single precision is enough for the light pixels, and takes a third of the time.
+    sample, scale = pixels.vectors[few].astype(np.float32), few_shares / pixels.shares[few]
+    n_heavy = max(len(few) // HEAVY_PART, 1)
 
     def inverse(layer: int) -> np.ndarray:
         own = weight[:, layer]
-        heavy = np.argpartition(own * pixels.leverage, len(own) - n_heavy - 1)[len(own) - n_heavy :]
+        heavy = np.argpartition(own * pixels.leverage, len(own) - n_heavy)[len(own) - n_heavy :]
         light = own.copy()
         light[heavy] = 0
-        gram = compute_weighted_gram(sample, scale * light[few]) + compute_weighted_gram(
-            pixels.vectors[heavy], own[heavy]
-        )
-        return np.linalg.inv(gram + np.diag(values))
+        gram = compute_weighted_gram(pixels.vectors[heavy], own[heavy]) + np.diag(values)
+        gram += compute_weighted_gram(sample, (scale * light[few]).astype(np.float32))
+        return _invert(gram)
 
     inverses = np.stack(list(pool.map(inverse, range(weight.shape[1]))))
     closing = np.linalg.inv(inverses.sum(axis=0))
