@@ -291,3 +291,11 @@ def test_the_whole_method_from_photo_to_files(
                 np.asarray(layer)[..., 3] / 255, alphas[..., number - 1], atol=0.51 / 255
             )
     assert "total" in capsys.readouterr().out
+
+
+def test_warm_up_compiles_all_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[bool] = []
+    monkeypatch.setattr("softseg.warming.warm_up", lambda: called.append(True))
+    monkeypatch.setattr("softseg.warm_up", lambda: called.append(True))
+    assert main(["warm-up"]) == 0
+    assert called == [True]
