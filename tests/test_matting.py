@@ -197,3 +197,16 @@ def test_no_least_energy(
 def test_not_an_affinity(unhooked: None, scene: Scene, trimap: np.ndarray) -> None:
     with pytest.raises(TypeError, match="affinity: expected an instance of Affinity"):
         matte(scene, trimap, 0.01)  # type: ignore[arg-type]
+
+
+def test_many_unknown_pixels_far_from_the_known_ones() -> None:
+    # The smallest eigenvalue is so small that single precision would call the system indefinite.
+    rows, columns = np.mgrid[:50, :70]
+    tile = np.stack([(rows + columns) % 50 / 50, rows / 50, np.where(columns < 30, 0.2, 0.8)], axis=2)
+    image = np.tile(tile, (4, 3, 1))
+    trimap = np.full(image.shape[:2], 0.5)
+    trimap[:, 0], trimap[:, -1] = 1, 0
+    alphas = matte(image, trimap, MattingAffinity())
+    assert np.isfinite(alphas).all()
+    assert alphas[:, 1].mean() > 0.9
+    assert alphas[:, -2].mean() < 0.1

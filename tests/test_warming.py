@@ -25,7 +25,7 @@ def test_nothing_is_left_to_compile(rng: np.random.Generator) -> None:
     warm_up()
     event.register("numba:compile", compiled := Names())
     try:
-        segment(rng.random((60, 90, 3)), n_eigenvectors=20, working_pixels=2000).colors  # noqa: B018
+        segment(rng.random((60, 90, 3)), n_eigenvectors=20, n_layers=2, working_pixels=2000).colors  # noqa: B018
     finally:
         event.unregister("numba:compile", compiled)
     assert compiled.names == []

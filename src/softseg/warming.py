@@ -23,21 +23,19 @@ def warm_up() -> None:
     """
     # Everything that has kernels is run once, on a small picture. What is heavy is imported only now.
     from softseg.affinity import MattingAffinity
-    from softseg.features import get_extractor
     from softseg.matting import matte
     from softseg.segmentation import segment
 
     rows, columns = np.mgrid[:50, :70]
     image = np.stack([(rows + columns) % 50 / 50, rows / 50, np.where(columns < 30, 0.2, 0.8)], axis=2)
-    result = segment(image)
+    result = segment(image, n_layers=2)
     result.select(point=(10, 10))
     with tempfile.TemporaryDirectory() as folder:
         for suffix in (".psd", ".npz"):
             result.save(Path(folder, f"layers{suffix}"))
         loaded = type(result).load(Path(folder, "layers.npz"))
     loaded.colors, loaded.laplacian  # noqa: B018  # computed when first asked for
-    segment(image, features="low-level", working_pixels=image.shape[0] * image.shape[1] // 2)
-    get_extractor("default").preprocessed(image.astype(np.float32))
+    segment(image, features="low-level", n_layers=2, working_pixels=image.shape[0] * image.shape[1] // 2)
     large = np.tile(image, (4, 3, 1))  # so many unknown pixels that the grid's own solver is used
     trimap = np.full(large.shape[:2], 0.5)
     trimap[:, 0], trimap[:, -1] = 1, 0

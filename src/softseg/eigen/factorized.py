@@ -66,7 +66,7 @@ def factorize_shifted(
     shift = max(shift, float(np.finfo(np.float32).tiny))
     while True:
         try:
-            factors = factorize(matrix, shift, laplacian.shape, LOCAL_RADIUS, kept)
+            factors = factorize(matrix, shift, laplacian.shape, LOCAL_RADIUS, kept, np.float32)
         except np.linalg.LinAlgError:  # the pixels that are not kept are not positive definite
             pass
         else:

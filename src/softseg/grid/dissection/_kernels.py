@@ -120,8 +120,9 @@ def eliminate(fronts, f, left, right, matrix, shift, position, offsets, inverses
     b = pixels.size - e
     for p in range(pixels.size):
         position[pixels[p]] = p
-    single = inverses.dtype
-    corner, coupling, update = np.zeros((e, e), single), np.zeros((b, e), single), np.zeros((b, b), single)
+    precision = left.dtype
+    corner, coupling = np.zeros((e, e), precision), np.zeros((b, e), precision)
+    update = np.zeros((b, b), precision)
     _assemble(pixels, e, indptr, indices, data, shift, position, corner, coupling)
     for p in range(pixels.size):
         position[pixels[p]] = -1
@@ -160,10 +161,12 @@ def _take_children(children, f, waiting, none):
 
 
 @kernel
-def eliminate_subtree(fronts, start, stop, matrix, shift, offsets, inverses, couplings):
-    """Eliminate the fronts start .. stop - 1, a subtree in post-order; return the last one's update."""
+def eliminate_subtree(fronts, start, stop, none, matrix, shift, offsets, inverses, couplings):
+    """Eliminate the fronts start .. stop - 1, a subtree in post-order; return the last one's update.
+
+    ``none`` (0, 0) stands for the update of a child that there is none of, in the precision of the fronts.
+    """
     position = np.full(matrix[0].size - 1, -1, np.int32)
-    none = np.zeros((0, 0), inverses.dtype)
     waiting = [none]  # updates of finished fronts whose parents are still to come
     for f in range(start, stop):
         left, right = _take_children(fronts[3], f, waiting, none)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
@@ -114,6 +114,7 @@ def factorize(
     shape: tuple[int, int],
     reach: int,
     kept: Bool[np.ndarray, "H W"] | None = None,
+    precision: type[np.floating[Any]] = np.float64,
 ) -> Factorization:
     """Factorize ``matrix + shift Id``.
 
@@ -129,11 +130,14 @@ def factorize(
         The largest distance of two linked pixels along each axis, in pixels.
     kept : ndarray of bool, shape (H, W), optional
         Pixels that are eliminated last, all at once: some thousands at most.
+    precision : float32 or float64
+        In which fronts are computed. Single precision takes 0.6 of the time, but calls a matrix indefinite
+        whose smallest eigenvalue is below about 1e-6 of its diagonal.
 
     Returns
     -------
     Factorization
-        Its factors are in single precision; only the matrix of the kept pixels is in double.
+        Its factors are in single precision, but the matrix of the kept pixels is in double.
 
     Raises
     ------
@@ -164,8 +168,10 @@ def factorize(
     arrays, csr = fronts.arrays, (matrix.indptr, matrix.indices, matrix.data)
     factors = offsets, inverses, couplings
 
+    nothing = np.zeros((0, 0), precision)
+
     def make_subtree(start: int, stop: int) -> np.ndarray:
-        return eliminate_subtree(arrays, start, stop, csr, shift, *factors)
+        return eliminate_subtree(arrays, start, stop, nothing, csr, shift, *factors)
 
     def make_front(f: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         position = np.full(matrix.shape[0], -1, np.int32)
@@ -173,7 +179,7 @@ def factorize(
 
     groups = generations(fronts.children, _choose_depth())
     with workers() as pool:
-        change = _walk_up(fronts, groups, pool, make_subtree, make_front, np.zeros((0, 0), np.float32), tick)
+        change = _walk_up(fronts, groups, pool, make_subtree, make_front, nothing, tick)
     own = matrix[fronts.kept][:, fronts.kept].toarray()
     own[np.diag_indices_from(own)] += shift
     return Factorization(fronts, offsets, inverses, couplings, _Dense.of(own + change))
