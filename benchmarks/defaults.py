@@ -56,13 +56,16 @@ def rows(folder: Path, large: bool) -> Iterator[tuple[str, str, str]]:
     command = [sys.executable, "-m", "softseg", "segment", "--force", "--quiet", str(photo), "-o"]
     shell = statistics.median(wall([*command, str(folder / "photo.psd")])[0] for _ in range(REPEATS))
     yield "`softseg segment photo.png -o photo.psd`, 640x480", "7.5 s", f"{shell:.1f} s"
+    check_file(folder / "photo.psd", (640, 480))
     first, _ = wall([*command, str(folder / "first.psd")], {"NUMBA_CACHE_DIR": str(folder / "kernels")})
     yield "the first run, on top: compiling", "12 s", f"{first - shell:.1f} s"
     if large:
         Image.fromarray(picture(LARGE)).save(photo)
         seconds, gigabytes = wall([*command, str(folder / "large.psd")])
+        check_file(folder / "large.psd", LARGE)
         yield f"the same, {named(LARGE)}", "60 s, 3 GB", f"{seconds:.1f} s, {gigabytes:.1f} GB"
         wall([*command, str(folder / "large.npz")])
+        check_file(folder / "large.npz", LARGE)
         megabytes = (folder / "large.npz").stat().st_size / 1e6
         yield f"its `.npz`, {named(LARGE)}", "60 MB", f"{megabytes:.0f} MB"
 
@@ -74,8 +77,29 @@ def segment_repeatedly(image: np.ndarray, working_pixels: object) -> tuple[float
         start = time.perf_counter()
         result = softseg.segment(image, working_pixels=working_pixels)
         runs.append((time.perf_counter() - start, result.timings))
+        check(result)
     seconds, stages = sorted(runs, key=lambda run: run[0])[len(runs) // 2]
     return seconds, ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
+
+
+def check(result: softseg.SoftSegmentation) -> None:
+    """Raise an error unless alphas are on the simplex and the eigenpairs have converged."""
+    alphas = result.alphas
+    if not (alphas.min() >= 0 and alphas.max() <= 1 and np.abs(alphas.sum(axis=2) - 1).max() <= 1e-5):
+        raise ValueError("wrong answer: alphas are not in [0, 1] or do not sum to one")
+    if not result.eigenpairs.converged:
+        raise ValueError("wrong answer: the eigensolver did not converge")
+
+
+def check_file(path: Path, size: tuple[int, int]) -> None:
+    """Raise an error unless a Photoshop file or an archive has the photo's size."""
+    if path.suffix == ".npz":
+        found = softseg.SoftSegmentation.load(path).alphas.shape[1::-1]
+    else:
+        with Image.open(path) as picture:
+            found = picture.size
+    if tuple(found) != size:
+        raise ValueError(f"wrong answer: {path.name} has the size {found}, not {size}")
 
 
 def wall(command: list[str], environment: Mapping[str, str] | None = None) -> tuple[float, float]:

@@ -42,7 +42,7 @@ SMALL_PHOTO_SHARE = 1 / 4
 LEAST_SAMPLE = 4096
 
 # Pixels of the sample that go into the preconditioner of the iterative solves, about: a sample of less than
-# twice as many goes into it whole. Measured: docs/performance.md, "Constrained".
+# one and a half times as many goes into it whole. Measured: docs/performance.md, "Constrained".
 PRECONDITIONER_PIXELS = 2048
 
 # How many solves a preconditioner serves, until the first layers are dropped and after that, when the weights

@@ -131,8 +131,8 @@ def factorize(
     kept : ndarray of bool, shape (H, W), optional
         Pixels that are eliminated last, all at once: some thousands at most.
     precision : float32 or float64
-        In which fronts are computed. Single precision takes 0.6 of the time, but calls a matrix indefinite
-        whose smallest eigenvalue is below about 1e-6 of its diagonal.
+        In which fronts are computed. Single precision takes 0.6 of the time, but rounding may make a
+        nearly singular matrix indefinite.
 
     Returns
     -------
