@@ -59,6 +59,15 @@ def test_segmenting_without_a_network_loads_no_torch_and_no_matplotlib() -> None
     assert loaded == ""
 
 
+def test_segmenting_with_the_default_network_does_not_load_torchs_compiler() -> None:
+    loaded = run(
+        "import sys; softseg.segment(image, **settings);"
+        " print(*{'torch', 'torch._dynamo'} & set(sys.modules))",
+        with_photo=True,
+    )
+    assert loaded == "torch"
+
+
 def test_a_second_process_compiles_nothing() -> None:
     code = """
         import time

@@ -100,15 +100,15 @@ def load_network(
     name : str
         The name of the network that the weights must belong to.
     build : callable
-        A function of the weights that returns the network, whatever its own weights are. It is called under
-        ``torch.device("meta")``, so that the network's first weights take neither memory nor random numbers.
+        A function of the weights that returns the network, whatever its own weights are. The network's first
+        weights take neither memory nor random numbers (:func:`build_placeholder`).
 
     Raises
     ------
     FileNotFoundError, ValueError
         As in :func:`load_weights`. A ValueError is raised, too, if the weights do not fit the network.
     """
-    import torch
+    from softseg.features._placeholders import build_placeholder
 
     # Training leaves weights in half precision.
     weights = {
@@ -116,8 +116,7 @@ def load_network(
         for key, value in load_weights(path, name).items()
     }
     try:
-        with torch.device("meta"):
-            network = build(weights)
+        network = build_placeholder(lambda: build(weights))
         network.load_state_dict(weights, assign=True)
     except (KeyError, RuntimeError, ValueError) as error:
         raise ValueError(

@@ -77,6 +77,7 @@ def convert_checkpoint(model_dir: str | os.PathLike[str], out: str | os.PathLike
     """
     import torch
 
+    from softseg.features._placeholders import build_placeholder
     from softseg.features._sss_network import LEAST_WIDTH, PUBLISHED_WIDTH, SSSNetwork
     from softseg.features._weights import save_weights
     from softseg.features.sss import NETWORK
@@ -86,8 +87,7 @@ def convert_checkpoint(model_dir: str | os.PathLike[str], out: str | os.PathLike
     # The first convolution tells the width. It is 64 as published, but softseg can train narrower networks.
     first = found.get("conv1/weights", ())
     width = first[-1] if len(first) == 4 and first[-1] >= LEAST_WIDTH else PUBLISHED_WIDTH
-    with torch.device("meta"):
-        network = SSSNetwork(width)
+    network = build_placeholder(lambda: SSSNetwork(width))
     names = variable_names(network)
     _check_variables(names, found, network)
     state = network.state_dict()
