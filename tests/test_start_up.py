@@ -107,3 +107,26 @@ def test_two_threads_may_segment_at_once() -> None:
     ).split()
     assert float(apart) < 1e-6
     assert untouched == "True"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_forked_processes_segment_as_their_parent_does() -> None:
+    # Two of them, after the parent has used everything: kernels, BLAS and the network. The network's own
+    # threads and a fork do not go together, and others that use torch may have started them.
+    equal = run(
+        """
+        import multiprocessing, torch, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process that has threads
+        torch.set_num_threads(2)
+        torch.nn.Conv2d(3, 64, 3)(torch.rand(1, 3, 200, 300))
+        def alphas(_):
+            return softseg.segment(image, **settings).alphas
+        alone = alphas(0)
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            print(*[np.array_equal(alone, one) for one in pool.map_async(alphas, range(2)).get(timeout=150)])
+        """,
+        height=60,
+        width=80,
+        with_photo=True,
+    )
+    assert equal == "True True"

@@ -137,6 +137,8 @@ def _helpers(count: int) -> ThreadPoolExecutor:
 if hasattr(os, "register_at_fork"):
     # A forked process has none of its parent's threads, and makes its own.
     os.register_at_fork(after_in_child=_helpers.cache_clear)
+    # Nor does anyone in it wait for BLAS to be on one thread, or hold the lock.
+    os.register_at_fork(after_in_child=_BLAS_LIMIT.__init__)  # type: ignore[misc]
 
 
 def row_blocks(n: int, size: int) -> list[slice]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import re
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +27,43 @@ OVERLAP = 64
 # The messages of the RuntimeErrors by which torch's backends say that memory ran out;
 # tests/features/test_inference.py has examples.
 _OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+
+
+def _keep_to_one_thread() -> None:
+    """Keep torch on one thread in this process: one that was forked would wait for its parent's for ever.
+
+    Whoever forks wants several processes at once, and so one thread for each is no loss.
+    """
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_to_one_thread)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch on one thread, so that its results do not depend on the number of cores.
+
+    With more of them it chooses other ways to convolve, whose sums are rounded otherwise.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from softseg.features._inference import one_thread
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def find_device(name: str) -> torch.device:

@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from softseg._threads import on_all_cores
 from softseg.features._inference import (
     as_batch,
     as_features,
     describe_within_memory,
     find_device,
     freeze,
+    one_thread,
 )
 from softseg.features._weights import hash_file, load_network
 from softseg.features.base import FeatureExtractor
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from softseg.features._lite_network import LiteNetwork
 
 NETWORK = "lite"
@@ -102,13 +106,15 @@ class LiteFeatures(FeatureExtractor):
             height, width = part.shape[:2]
             size = working_size(height, width, network.multiple)
             with torch.inference_mode():
-                photo = interpolate(as_batch(part, device), size, mode="bilinear", antialias=True)
-                both = network.normalize(torch.cat([photo, photo.flip(3)]))
-                straight, mirrored = network(both.contiguous(memory_format=torch.channels_last))
-                maps = (straight + mirrored.flip(2))[None] / 2
+                photo = network.normalize(
+                    interpolate(as_batch(part, device), size, mode="bilinear", antialias=True)
+                )
+                straight, mirrored = _look_at_all(network, [photo, photo.flip(3)])
+                maps = (straight + mirrored.flip(3)) / 2
                 return as_features(interpolate(maps, (height, width), mode="bilinear"))
 
-        return describe_within_memory(describe, image)
+        with one_thread():
+            return describe_within_memory(describe, image)
 
     def fingerprint(self) -> str:
         """Name the weights by their content."""
@@ -131,6 +137,22 @@ def working_size(height: int, width: int, multiple: int) -> tuple[int, int]:
     scale = math.sqrt(pixels / (height * width))
     wanted = (max(round(n * scale / multiple), 1) * multiple for n in (height, width))
     return next(wanted), next(wanted)
+
+
+def _look_at_all(network: LiteNetwork, photos: list[Tensor]) -> list[Tensor]:
+    """Return the network's maps of photos (1, 3, H, W), each in a thread of its own."""
+    import torch
+
+    maps = [torch.empty(0)] * len(photos)
+
+    def look(start: int, stop: int) -> None:
+        torch.set_num_threads(1)  # each thread has a number of its own; the caller puts it back
+        with torch.inference_mode():
+            for k in range(start, stop):
+                maps[k] = network(photos[k].contiguous(memory_format=torch.channels_last))
+
+    on_all_cores(look, len(photos))
+    return maps
 
 
 @functools.lru_cache(maxsize=2)
