@@ -61,10 +61,11 @@ def fit_windows(means, mean_guide, inverse, fit):
     inverse of the guide's covariance plus epsilon Id. The loops are short ones along a row because the
     compiler vectorizes those, and not one loop over all these arrays.
     """
-    _, height, width = fit.shape
+    planes, height, width = fit.shape
+    colors = planes - 1  # three, which the compiler must not know, or it makes three copies of each loop
     for y in range(height):
         mean = means[3, y]
-        for c in range(3):
+        for c in range(colors):
             covariance, of_guide = means[c, y], mean_guide[c, y]
             for x in range(width):
                 covariance[x] -= of_guide[x] * mean[x]
@@ -72,7 +73,7 @@ def fit_windows(means, mean_guide, inverse, fit):
         offset = fit[3, y]
         for x in range(width):
             offset[x] = mean[x]
-        for c in range(3):
+        for c in range(colors):
             slope, of_guide = fit[c, y], mean_guide[c, y]
             first, second, third = (
                 inverse[ENTRIES[c, 0], y],

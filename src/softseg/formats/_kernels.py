@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from softseg._numba import kernel, parallel_kernel, rows_of_last
+from softseg._numba import helper, parallel_kernel, rows_of_last
 
 # The least number that a sum of squares is divided by, which is above zero: the sum of none.
 TINY = np.finfo(np.float32).tiny
@@ -112,7 +112,7 @@ def unpack_alphas(start, stop, whole, largest, planes, alphas):
             alphas[y, x, top] = np.float32(left) / np.float32(whole)
 
 
-@kernel
+@helper
 def _round_to_nearest(alphas, whole, steps):
     """Round each alpha (K,) to the nearest step but the largest one, which gets what is left."""
     top = _find_largest(alphas)
@@ -127,7 +127,7 @@ def _round_to_nearest(alphas, whole, steps):
         steps[top] += 1
 
 
-@kernel
+@helper
 def _find_largest(values):
     """Return the index of the largest value, of equal ones the first."""
     top = 0
@@ -137,7 +137,7 @@ def _find_largest(values):
     return top
 
 
-@kernel
+@helper
 def _find_median(steps, top, order):
     """Return the lower median of all but the largest; 0 of none. What is in ``order`` is overwritten."""
     count = 0
@@ -152,7 +152,7 @@ def _find_median(steps, top, order):
     return order[(count - 1) // 2] if count else 0
 
 
-@kernel
+@helper
 def _take_apart(number, parts):
     """Note a number's low and high byte, folded: 2 n, or -2 n - 1 of one below zero."""
     folded = 2 * number if number >= 0 else -2 * number - 1
@@ -160,7 +160,7 @@ def _take_apart(number, parts):
     parts[1] = folded >> 8
 
 
-@kernel
+@helper
 def _put_together(parts):
     """Return the number of these bytes."""
     folded = np.int64(parts[0]) | np.int64(parts[1]) << 8

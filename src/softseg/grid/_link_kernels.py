@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from softseg._numba import kernel
+from softseg._numba import helper, kernel
 
 # The distance along each axis, in pixels, up to which two pixels are near each other. The matting affinity
 # links pixels of one 3x3 window (Levin et al. 2008), and so none that are farther apart.
 LOCAL_RADIUS = 2
 
 
-@kernel
+@helper
 def is_near(rows_apart, columns_apart):
     """Say whether two pixels are near; the distances may have either sign."""
     return abs(rows_apart) <= LOCAL_RADIUS and abs(columns_apart) <= LOCAL_RADIUS
 
 
-@kernel
 def split(indptr, indices, data, width):
     """Take a symmetric CSR matrix with sorted columns apart; see `softseg.grid.links.Links`.
 
@@ -30,9 +29,16 @@ def split(indptr, indices, data, width):
     near_indices = np.empty(indices.size + n, indices.dtype)
     near_data = np.empty(indices.size + n)
     attraction = np.zeros(n)
-    far = np.zeros(n, np.bool_)
+    far = np.zeros(n, bool)
+    _split(indptr, indices, data, width, near_indptr, near_indices, near_data, attraction, far)
+    end = near_indptr[-1]
+    return near_data[:end].copy(), near_indices[:end].copy(), near_indptr, attraction, far
+
+
+@kernel
+def _split(indptr, indices, data, width, near_indptr, near_indices, near_data, attraction, far):
     end = 0
-    for i in range(n):
+    for i in range(far.size):
         y, x = i // width, i % width
         diagonal, total = -1, 0.0
         for t in range(indptr[i], indptr[i + 1]):
@@ -57,4 +63,3 @@ def split(indptr, indices, data, width):
             end += 1
         near_data[diagonal] = -total
         near_indptr[i + 1] = end
-    return near_data[:end].copy(), near_indices[:end].copy(), near_indptr, attraction, far

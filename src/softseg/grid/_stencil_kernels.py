@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from softseg._numba import kernel, parallel_kernel, rows_of_last
+from softseg._numba import helper, kernel, parallel_kernel, rows_of_last
 from softseg.grid._link_kernels import is_near
 
 # The number of entries of a half stencil: the pixel itself and the twelve near neighbors that come after it
@@ -24,13 +24,13 @@ FAR_CHUNK = 64  # the number of pixels with far links that a core takes at a tim
 LANES = 8  # the number of layers that are computed together, in one vector register; chosen likewise
 
 
-@kernel
+@helper
 def find_entry(dy, dx):
     """Return the number of a half stencil's entry for the neighbor ``dy`` rows down and ``dx`` columns on."""
     return dx if dy == 0 else 5 * dy + dx
 
 
-@kernel
+@helper
 def _count_rows_down(column, width):
     """Return how many rows down a place is, given as a column that may lie beyond the ends of its row.
 
@@ -79,13 +79,13 @@ def negate_planes(start, stop, stencil, pad, half):
                 half[k, pad + y * width + x] = -stencil[y, x, k + 1]
 
 
-@kernel
+@helper
 def _add_pair(ahead, values_ahead, back, values_back, out):
     for i in range(out.size):
         out[i] += ahead[i] * values_ahead[i] + back[i] * values_back[i]
 
 
-@kernel
+@helper
 def _add_five(a, b, c, d, e, values, out):
     for i in range(out.size):
         out[i] += (
@@ -97,7 +97,7 @@ def _add_five(a, b, c, d, e, values, out):
         )
 
 
-@kernel
+@helper
 def _add_links(half, width, values, start, stop, out):
     """Add the off-diagonal part of a matrix times one padded plane.
 
@@ -136,7 +136,7 @@ def _add_links(half, width, values, start, stop, out):
         )
 
 
-@kernel
+@helper
 def accumulate(a, b, sums):
     """Add the products of corresponding entries: ``sums += a * b``."""
     for i in range(sums.size):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from softseg._numba import kernel, parallel_kernel
+from softseg._numba import helper, parallel_kernel
 
 # By how much colors may miss the image and still count as adding up to it, the image's range being 1: what
 # single precision leaves of an exact sum.
@@ -37,7 +37,7 @@ def link_pixels(start, stop, alphas, least, across, down):
                 _add_difference(half, alphas[y, k], alphas[y - 1, k], down[y])
 
 
-@kernel
+@helper
 def _add_difference(factor, one, other, out):
     for x in range(out.size):
         out[x] += factor * abs(one[x] - other[x])
@@ -63,7 +63,9 @@ def sweep(start, stop, colors, image, alphas, across, down, board_color, over):
         way[first::2] = over
         squares = np.zeros(width, np.float32)
         for k in range(layers):
-            _add_product(alphas[y, k], alphas[y, k], squares)
+            alpha = alphas[y, k]
+            for x in range(width):
+                squares[x] += alpha[x] * alpha[x]
         solved = np.empty((layers, width), np.float32)
         for c in range(channels):
             for k in range(layers):
@@ -73,7 +75,7 @@ def sweep(start, stop, colors, image, alphas, across, down, board_color, over):
                 _move(colors[y, k, c], solved[k], way)
 
 
-@kernel
+@helper
 def _compute_shares(up, down, across):
     """Return each neighbor's share in the mean, (4, W): above, below, before, after."""
     width = up.size
@@ -87,7 +89,7 @@ def _compute_shares(up, down, across):
     return shares
 
 
-@kernel
+@helper
 def _average(shares, above, row, below, out):
     """Write the mean of each pixel's neighbors in three rows (W,) of one layer and channel."""
     width = out.size
@@ -100,59 +102,40 @@ def _average(shares, above, row, below, out):
         out[x] += after[x] * row[x + 1]
 
 
-@kernel
+@helper
 def _add_up(points, alphas, target, squares, first):
     """Move a row of points (K, W) to the nearest in [0, 1] with the target (W,) as their sum by alphas.
 
     ``squares`` are the alphas' sums of squares. All pixels at once where no color leaves [0, 1]; the others
     one by one, of which only every second, from ``first`` on, is needed.
     """
-    missing = _find_missing(points, alphas, target)
-    _divide(missing, squares)
+    zero, one = np.float32(0), np.float32(1)
+    missing = np.empty(target.size, np.float32)
+    _find_missing(points, alphas, target, missing)
+    for x in range(target.size):
+        missing[x] /= squares[x]
     for k in range(points.shape[0]):
-        _step(alphas[k], missing, points[k])
-    missing = _find_missing(points, alphas, target)
+        point, alpha = points[k], alphas[k]
+        for x in range(target.size):
+            point[x] = min(max(point[x] + missing[x] * alpha[x], zero), one)
+    _find_missing(points, alphas, target, missing)
     for x in range(first, target.size, 2):
         if abs(missing[x]) > NEARLY:
             _project(points[:, x], alphas[:, x], target[x])
 
 
-@kernel
-def _find_missing(points, alphas, target):
-    """Return what the sum of points (K, W) by alphas lacks to the target, (W,)."""
-    missing = target.copy()
+@helper
+def _find_missing(points, alphas, target, missing):
+    """Write what the sum of points (K, W) by alphas lacks to the target, (W,)."""
+    for x in range(target.size):
+        missing[x] = target[x]
     for k in range(points.shape[0]):
-        _subtract_product(alphas[k], points[k], missing)
-    return missing
+        point, alpha = points[k], alphas[k]
+        for x in range(target.size):
+            missing[x] -= alpha[x] * point[x]
 
 
-@kernel
-def _add_product(a, b, out):
-    for x in range(out.size):
-        out[x] += a[x] * b[x]
-
-
-@kernel
-def _subtract_product(a, b, out):
-    for x in range(out.size):
-        out[x] -= a[x] * b[x]
-
-
-@kernel
-def _divide(a, b):
-    for x in range(a.size):
-        a[x] /= b[x]
-
-
-@kernel
-def _step(direction, length, point):
-    """Go ``length`` times the direction from a point, as far as [0, 1] reaches."""
-    zero, one = np.float32(0), np.float32(1)
-    for x in range(point.size):
-        point[x] = min(max(point[x] + length[x] * direction[x], zero), one)
-
-
-@kernel
+@helper
 def _project(point, alphas, target):
     """Move a point of the box [0, 1]^K to the nearest one there with ``alphas . point = target``.
 
@@ -177,7 +160,7 @@ def _project(point, alphas, target):
             point[k] = min(max(point[k] + step * alphas[k], 0.0), 1.0)
 
 
-@kernel
+@helper
 def _move(point, solved, way):
     """Go ``way`` times the way from a point to the solved one, as far as [0, 1] reaches."""
     zero, one = np.float32(0), np.float32(1)

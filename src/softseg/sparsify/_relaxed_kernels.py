@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from softseg._numba import kernel, parallel_kernel, rows_of_last
+from softseg._numba import helper, parallel_kernel, rows_of_last
 from softseg.grid._stencil_kernels import CHUNK, accumulate, count_chunks, folded
 
 
@@ -18,7 +18,7 @@ def _count_chunks_of_last(*arguments):
     return count_chunks(arguments[-1].shape[1])
 
 
-@kernel
+@helper
 def _powers(base, exponent, shift, out):
     """Write base ** exponent to ``out``, for bases in [0.01, 100] and exponents in [-1.1, -1].
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from softseg._numba import kernel, parallel_kernel
+from softseg._numba import helper, parallel_kernel
 
 
-@kernel
+@helper
 def _find_neighbors(position, size, small_size):
     """Return the two small pixels around a large pixel's center, and how far it lies between them, in [0, 1].
 

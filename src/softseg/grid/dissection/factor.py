@@ -18,13 +18,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from scipy import linalg, sparse
 
 from softseg._threads import cores, workers
-from softseg.grid.dissection._kernels import (
-    eliminate,
-    eliminate_subtree,
-    sweep_down,
-    sweep_up,
-    sweep_up_subtree,
-)
+from softseg.grid.dissection._kernels import eliminate, sweep_down, sweep_up
 from softseg.grid.dissection.tree import Fronts, generations
 from softseg.progress import tick
 
@@ -89,18 +83,15 @@ class Factorization:
         groups = generations(self.fronts.children, _choose_depth())
         factors = self.offsets, self.inverses, self.couplings
 
-        def sweep_subtree(start: int, stop: int) -> np.ndarray:
-            return sweep_up_subtree(fronts, start, stop, *factors, block)
-
-        def sweep_front(f: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-            return sweep_up(fronts, f, left, right, *factors, block)
+        def visit(span: tuple[int, int], left: np.ndarray, right: np.ndarray) -> np.ndarray:
+            return sweep_up(fronts, *span, left, right, *factors, block)
 
         def sweep_back(span: tuple[int, int]) -> None:
             sweep_down(fronts, *span, self.offsets, self.couplings, block)
 
         with workers() as pool:
             nothing = np.zeros((0, block.shape[1]), np.float32)
-            passed = _walk_up(self.fronts, groups, pool, sweep_subtree, sweep_front, nothing)
+            passed = _walk_up(self.fronts, groups, pool, visit, nothing)
             if kept.size > 0:
                 block[kept] = self.rest.solve(block[kept] + passed)
             for group in reversed(groups):
@@ -170,16 +161,13 @@ def factorize(
 
     nothing = np.zeros((0, 0), precision)
 
-    def make_subtree(start: int, stop: int) -> np.ndarray:
-        return eliminate_subtree(arrays, start, stop, nothing, csr, shift, *factors)
-
-    def make_front(f: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def visit(span: tuple[int, int], left: np.ndarray, right: np.ndarray) -> np.ndarray:
         position = np.full(matrix.shape[0], -1, np.int32)
-        return eliminate(arrays, f, left, right, csr, shift, position, *factors)
+        return eliminate(arrays, *span, left, right, csr, shift, position, *factors)
 
     groups = generations(fronts.children, _choose_depth())
     with workers() as pool:
-        change = _walk_up(fronts, groups, pool, make_subtree, make_front, nothing, tick)
+        change = _walk_up(fronts, groups, pool, visit, nothing, tick)
     own = matrix[fronts.kept][:, fronts.kept].toarray()
     own[np.diag_indices_from(own)] += shift
     return Factorization(fronts, offsets, inverses, couplings, _Dense.of(own + change))
@@ -189,8 +177,7 @@ def _walk_up(
     fronts: Fronts,
     groups: list[list[tuple[int, int]]],
     pool: ThreadPoolExecutor,
-    visit_subtree: Callable[[int, int], np.ndarray],
-    visit_front: Callable[[int, np.ndarray, np.ndarray], np.ndarray],
+    visit: Callable[[tuple[int, int], np.ndarray, np.ndarray], np.ndarray],
     nothing: np.ndarray,
     report: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
@@ -204,26 +191,23 @@ def _walk_up(
         What `generations` returns for them.
     pool : ThreadPoolExecutor
         Runs the visits of a group at the same time.
-    visit_subtree : callable
-        Visits the fronts start .. stop - 1, a whole subtree, and returns what the last one passes on.
-    visit_front : callable
-        Visits a single front, given what its two children pass on, and returns what it passes on itself.
+    visit : callable
+        Is given (start, stop), a whole subtree of fronts or a single one, and what the two children of a
+        single one pass on. It visits these fronts and returns what the last one passes on.
     nothing : ndarray
-        What is given in the place of children that there are none of.
+        What is given in the place of children to a whole subtree.
     report : callable
         Called after each visit, in this thread.
     """
     passed: dict[int, np.ndarray] = {}  # what fronts have passed on to parents that are still to be visited
 
-    def start(span: tuple[int, int]) -> None:
-        passed[span[1] - 1] = visit_subtree(*span)
-
     def go_on(span: tuple[int, int]) -> None:
-        left, right = (passed.pop(int(child), nothing) for child in fronts.children[span[0]])
-        passed[span[0]] = visit_front(span[0], left, right)
+        last = span[1] - 1
+        left, right = (passed.pop(int(child), nothing) for child in fronts.children[last])
+        passed[last] = visit(span, left, right)
 
-    for number, group in enumerate(groups):
-        for _ in pool.map(go_on if number > 0 else start, group):
+    for group in groups:
+        for _ in pool.map(go_on, group):
             report()
     (root,) = passed.values()
     return root

@@ -114,10 +114,14 @@ class Fronts:
         """
         rectangles = dissect(shape, reach)
         kept = np.zeros(shape, bool) if kept is None else kept
-        pixels, starts, eliminated = list_pixels(rectangles, kept, reach)
+        starts, eliminated = np.empty(len(rectangles) + 1, np.int64), np.empty(len(rectangles), np.int64)
+        list_pixels(rectangles, kept, reach, starts, eliminated, np.empty(0, np.int32))
+        pixels = np.empty(starts[-1], np.int32)
+        list_pixels(rectangles, kept, reach, starts, eliminated, pixels)
         left = rectangles[:, 8]
         children = np.column_stack([left, np.where(left >= 0, np.arange(len(left)) - 1, -1)])
-        places = find_places(kept.size, pixels, starts, eliminated, children)
+        places = np.full(pixels.size, -1, np.int32)
+        find_places(pixels, starts, eliminated, children, np.empty(kept.size, np.int32), places)
         return cls(pixels, starts, eliminated, children, places, np.flatnonzero(kept))
 
     def __len__(self) -> int:
