@@ -8,13 +8,13 @@ it on all the parts at once. A kernel holds no lock of the interpreter while it 
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numba
 from numba.core import event
 
+from softseg._kernel_cache import KernelCache, warn_of_no_cache
 from softseg._threads import on_all_cores
 
 
@@ -102,17 +102,10 @@ def _compile(function: Callable[..., Any], **more: Any) -> Any:
     # With error_model="numpy", a division by zero gives infinity as in NumPy, and inner loops need no branch.
     # Nothing in C calls a kernel, and a wrapper for that would have to be compiled too.
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **more}
+    compiled = numba.njit(**options)(function)
     try:
-        return numba.njit(cache=True, **options)(function)
+        # What cache=True does as well, but with numba's own class.
+        compiled._cache = KernelCache(function)
     except RuntimeError:  # neither the package nor the user's cache folder can be written
-        _warn_of_no_cache()
-        return numba.njit(**options)(function)
-
-
-@functools.cache  # once for all kernels
-def _warn_of_no_cache() -> None:
-    warnings.warn(
-        "compiled kernels cannot be kept, and every run compiles them anew: set NUMBA_CACHE_DIR to a folder "
-        "that can be written",
-        stacklevel=2,
-    )
+        warn_of_no_cache("anywhere")
+    return compiled
