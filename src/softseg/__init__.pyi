@@ -1,9 +1,10 @@
-from . import affinity, eigen, features, formats, layers, sparsify, testing, training
+from . import affinity, eigen, features, formats, layers, photos, sparsify, testing, training
 from .affinity import Affinity, ColorAffinity, MattingAffinity, SemanticAffinity
 from .eigen import Eigenpairs, Eigensolver
 from .grid import Laplacian
 from .layers import LayerStack
 from .matting import matte
+from .photos import Photo, read_photo
 from .result import SoftSegmentation
 from .scene import Scene
 from .segmentation import segment, spectral_matting
@@ -21,6 +22,7 @@ __all__ = [
     "Laplacian",
     "LayerStack",
     "MattingAffinity",
+    "Photo",
     "Scene",
     "SemanticAffinity",
     "Settings",
@@ -32,6 +34,8 @@ __all__ = [
     "formats",
     "layers",
     "matte",
+    "photos",
+    "read_photo",
     "segment",
     "sparsify",
     "spectral_matting",

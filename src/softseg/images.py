@@ -1,26 +1,24 @@
 """Loading and checking images, features and label maps before any work starts.
 
 The message of every error has one line, which names the argument and says what was expected. The returned
-arrays are new ones, so that later changes to the caller's arrays change no result.
+arrays are new ones, so that later changes to the caller's arrays change no result. How photos are read is in
+`softseg.photos`.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import warnings
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64, UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from skimage.transform import resize
 
 from softseg._checks import check_count
-
-# Pixels along a side of the matting affinity's windows (Levin, Lischinski, Weiss 2008). It is the least
-# height and the least width of a photo.
-MATTING_WINDOW = 3
+from softseg.photos.arrays import as_array
+from softseg.photos.photo import MATTING_WINDOW
+from softseg.photos.reading import as_photo
 
 # Pixels of the smallest photo.
 LEAST_PIXELS = MATTING_WINDOW**2
@@ -31,17 +29,18 @@ def as_image(image: Any, name: str = "image") -> Float64[np.ndarray, "H W 3"]:
 
     Parameters
     ----------
-    image : str, path, PIL image or array_like
-        A file that Pillow reads or an opened PIL image, whose EXIF orientation is applied; or an array of
-        shape (H, W, 3), or (H, W) or (H, W, 1) for grays, of uint8 or of floats in [0, 1]. It has at least
-        3x3 pixels. An alpha channel must be fully opaque, and is dropped with a warning.
+    image : path, file, PIL image, array_like or Photo
+        What `softseg.read_photo` takes: a file, whose colors are converted to sRGB, and which is turned
+        upright; an opened PIL image; or an array of shape (H, W, 3), or (H, W) or (H, W, 1) for grays, or
+        with an opacity (H, W, 4) or (H, W, 2), of uint8, uint16 or of floats in [0, 1]. It has at least 3x3
+        pixels. What is transparent is put over white, with a warning.
     name : str
         The name of the argument in error messages and warnings.
 
     Returns
     -------
     array of float64, shape (H, W, 3)
-        RGB in [0, 1]. Grays become three equal channels.
+        RGB in [0, 1], which cannot be written to. Grays become three equal channels.
 
     Raises
     ------
@@ -59,13 +58,7 @@ def as_image(image: Any, name: str = "image") -> Float64[np.ndarray, "H W 3"]:
     >>> as_image(np.full((3, 4), 51, dtype=np.uint8))[0, 0]
     array([0.2, 0.2, 0.2])
     """
-    if isinstance(image, (str, os.PathLike)):
-        pixels = _read(image, name)
-    elif isinstance(image, Image.Image):
-        pixels = _read_pixels(image)
-    else:
-        pixels = _as_array(image, name)
-    return _drop_alpha(_scale_to_unit(_check_shape(pixels, name), name), name)
+    return as_photo(image, name).pixels
 
 
 def as_features(
@@ -103,7 +96,7 @@ def as_features(
     >>> as_features(np.ones((15, 20, 128), dtype=np.float32), (480, 640)).shape
     (480, 640, 128)
     """
-    values = _as_array(features, "features")
+    values = as_array(features, "features")
     if values.ndim == 2:
         values = values[..., None]
     if values.ndim != 3 or values.size == 0:
@@ -150,7 +143,7 @@ def as_labels(labels: Any, shape: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
     array([[0, 2],
            [2, 1]])
     """
-    values = _as_array(labels, "superpixels")
+    values = as_array(labels, "superpixels")
     if not np.issubdtype(values.dtype, np.integer):
         raise TypeError(f"superpixels: expected integer labels, got {values.dtype}")
     if values.shape != shape:
@@ -226,84 +219,6 @@ def eight_bits(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape
     array([  0,  51, 255], dtype=uint8)
     """
     return np.round(np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
-
-
-def _read(path: str | os.PathLike[str], name: str) -> np.ndarray:
-    """Return the pixels of an image file, as `_read_pixels` does."""
-    try:
-        with Image.open(path) as image:
-            return _read_pixels(image)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{name}: no such file: {os.fspath(path)}") from None
-    except UnidentifiedImageError:
-        raise ValueError(f"{name}: expected an image file that Pillow reads, got {os.fspath(path)}") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{name}: cannot read {os.fspath(path)}: {error}") from error
-
-
-def _read_pixels(image: Image.Image) -> np.ndarray:
-    """Return a PIL image's pixels upright: uint8 RGB or RGBA, or floats where it has more than 8 bits."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # a gray image of 16 bits, which older versions of Pillow open in 32
-        return np.asarray(image) / 65535
-    if image.mode == "F":
-        return np.asarray(image)
-    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-
-
-def _as_array(values: Any, name: str) -> np.ndarray:
-    """Return an array or nested list as an array; raise an error, which names it, for anything else."""
-    if not hasattr(values, "__array__") and not isinstance(values, (list, tuple)):
-        raise TypeError(f"{name}: expected an array, got {type(values).__name__}")
-    try:
-        return np.asarray(values)
-    except ValueError:  # rows of different lengths
-        raise ValueError(f"{name}: expected an array, got a ragged {type(values).__name__}") from None
-
-
-def _check_shape(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Return pixels as (H, W, C), with C of 1, 3 or 4; raise a ValueError if they are not an image's."""
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
-        raise ValueError(f"{name}: expected shape (H, W, 3), or (H, W) for grays, got {pixels.shape}")
-    height, width = pixels.shape[:2]
-    if min(height, width) < MATTING_WINDOW:
-        raise ValueError(
-            f"{name}: expected at least 3x3 pixels (the matting windows are 3x3), got {height}x{width}"
-        )
-    return pixels
-
-
-def _scale_to_unit(pixels: np.ndarray, name: str) -> Float64[np.ndarray, "H W C"]:
-    """Return pixels as floats in [0, 1]; raise an error if they are neither uint8 nor such floats."""
-    if pixels.dtype == np.uint8:
-        return pixels / 255.0
-    if not np.issubdtype(pixels.dtype, np.floating):
-        advice = "; divide by 65535" if pixels.dtype == np.uint16 else ""
-        raise TypeError(f"{name}: expected uint8, or floats in [0, 1], got {pixels.dtype}{advice}")
-    pixels = np.array(pixels, dtype=np.float64, order="C")
-    if not np.isfinite(pixels).all():
-        raise ValueError(f"{name}: expected finite values, got NaN or infinity")
-    low, high = pixels.min(), pixels.max()
-    if low < 0 or high > 1:
-        raise ValueError(f"{name}: expected floats in [0, 1], got values from {low:.6g} to {high:.6g}")
-    return pixels
-
-
-def _drop_alpha(pixels: Float64[np.ndarray, "H W C"], name: str) -> Float64[np.ndarray, "H W 3"]:
-    """Return the three channels of color; raise a ValueError if any pixel is transparent."""
-    if pixels.shape[2] == 1:
-        return np.repeat(pixels, 3, axis=2)
-    if pixels.shape[2] == 4:
-        if pixels[..., 3].min() < 1:
-            raise ValueError(
-                f"{name}: expected an opaque photo, got one with transparent pixels; "
-                "composite it over a background first"
-            )
-        warnings.warn(f"{name}: dropped its alpha channel, which is fully opaque", UserWarning, stacklevel=3)
-        pixels = pixels[..., :3].copy()
-    return pixels
 
 
 def _check_aspect_ratio(features: Float[np.ndarray, "h w C"], shape: tuple[int, int]) -> None:

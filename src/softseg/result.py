@@ -56,6 +56,8 @@ class SoftSegmentation(LayerStack):
     given_colors : ndarray, shape (H, W, K, 3), optional
         The layers' colors, where they are known already. Default: they are found when they are first asked
         for.
+    profile : bytes, optional
+        The ICC profile of the photo's file, whose colors were converted to sRGB. Default: it had none.
     given_laplacian : Laplacian, optional
         The Laplacian, where it is known already. Default: it is made of the affinity when it is first asked
         for. `dataclasses.replace` leaves both out, because they belong to this image, these alphas, this
@@ -67,6 +69,7 @@ class SoftSegmentation(LayerStack):
     eigenpairs: Eigenpairs
     initial_alphas: Float[np.ndarray, "h w K0"]
     timings: dict[str, float]
+    profile: bytes | None = field(default=None, kw_only=True)
     given_laplacian: InitVar[Laplacian | None] = field(default=None, kw_only=True)
     # What a file said of the affinity, where it could not be restored. It is an argument of the constructor,
     # so that `dataclasses.replace`, and with it every edit, hands it on.

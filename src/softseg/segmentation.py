@@ -17,7 +17,8 @@ from softseg.affinity.default import AFFINITY
 from softseg.eigen import Eigenpairs, Eigensolver
 from softseg.features import FeatureExtractor, get_extractor
 from softseg.grid import Stencil
-from softseg.images import as_features, as_image, as_labels, shrink
+from softseg.images import as_features, as_labels, shrink
+from softseg.photos import as_photo, with_transparent_layer
 from softseg.progress import Stages, reporter, tick
 from softseg.result import SoftSegmentation
 from softseg.scene import Scene, preprocess_given
@@ -42,13 +43,15 @@ def segment(
     rng: RNG = None,
     settings: Settings | None = None,
     progress: bool | Callable[[str, int, int], object] | None = None,
+    background: Any = None,
 ) -> SoftSegmentation:
     """Decompose a photo into soft layers that follow the objects of the scene.
 
     Parameters
     ----------
-    image : path, PIL image or array_like, shape (H, W, 3)
-        The photo; uint8, or float in [0, 1]. At least 3x3 pixels; grayscale is taken as three equal channels.
+    image : path, file, PIL image, Photo or array_like, shape (H, W, 3)
+        The photo; uint8, uint16, or float in [0, 1]. At least 3x3 pixels; grayscale is taken as three equal
+        channels. `softseg.read_photo` has options for files that need them.
     features : None, str, FeatureExtractor or array_like, shape (H, W, C), optional
         Semantic features: those of the default extractor, of a registered one, of an extractor, or as given.
         Three given channels are taken as preprocessed; others are preprocessed as published.
@@ -74,6 +77,11 @@ def segment(
         How the stages are computed. ``softseg.PUBLISHED`` is the exact path of the paper.
     progress : True or callable, optional
         True shows a bar; a callable is called as ``progress(stage, done, total)``, with stages counted.
+    background : color or "layer", optional
+        What a transparent photo is put over: ``"white"``, ``"#ffcc00"`` or three numbers in [0, 1]. With
+        ``"layer"``, what is transparent becomes a layer of its own, the last, besides the ``n_layers`` of the
+        photo over white, of which those are left out that only this white belonged to. Default: white, with
+        a warning.
 
     Returns
     -------
@@ -88,8 +96,8 @@ def segment(
     Warns
     -----
     UserWarning
-        If fewer layers come out than asked for, the eigensolver did not converge, or an opaque alpha channel
-        was dropped.
+        If fewer layers come out than asked for, the eigensolver did not converge, or something about the
+        photo had to be guessed (`softseg.read_photo`).
 
     References
     ----------
@@ -111,7 +119,8 @@ def segment(
     check_count("n_initial", n_initial)
     check_layers(n_layers)
     generator(rng)  # checked here; every stage gets it as it is, so that the stages alone give the same bits
-    photo = as_image(image)
+    source = as_photo(image, background=background)
+    photo = source.pixels
     working = photo if settings.working_pixels is None else shrink(photo, settings.working_pixels)
     make_scene = _scene_maker(photo, working, features, superpixels, n_superpixels)
 
@@ -140,8 +149,18 @@ def segment(
                 alphas = carried_up(grouped, working, photo, settings.preconditioner, lambda *_: tick())
     if n_layers != "auto" and alphas.shape[2] < n_layers:
         warnings.warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out", stacklevel=2)
+    if source.opacity is not None:
+        alphas = with_transparent_layer(alphas, source.opacity)
     return SoftSegmentation(
-        photo, alphas, scene, affinity, pairs, initial, stages.timings, given_laplacian=laplacian
+        photo,
+        alphas,
+        scene,
+        affinity,
+        pairs,
+        initial,
+        stages.timings,
+        profile=source.profile,
+        given_laplacian=laplacian,
     )
 
 
@@ -201,6 +220,7 @@ def spectral_matting(
     n_layers: int = 20,
     eigensolver: Eigensolver | str | None = None,
     rng: RNG = None,
+    background: Any = None,
 ) -> SoftSegmentation:
     """Decompose a photo by Spectral Matting, the baseline that the paper compares with.
 
@@ -209,8 +229,8 @@ def spectral_matting(
 
     Parameters
     ----------
-    image : path, PIL image or array_like, shape (H, W, 3)
-        The photo; uint8, or float in [0, 1]. At least 3x3 pixels.
+    image : path, file, PIL image, Photo or array_like, shape (H, W, 3)
+        The photo; uint8, uint16, or float in [0, 1]. At least 3x3 pixels.
     n_eigenvectors : int
         Eigenvectors.
     n_layers : int
@@ -219,6 +239,8 @@ def spectral_matting(
         Default `LOBPCG`. A text is read by `Eigensolver.parse`.
     rng : None, int or numpy.random.Generator
         None means a fixed seed.
+    background : color or "layer", optional
+        As for `segment`.
 
     Returns
     -------
@@ -248,7 +270,8 @@ def spectral_matting(
     check_count("n_layers", n_layers)
     solver = _choose_settings(None, eigensolver, "default").eigensolver
     generator(rng)
-    scene = Scene(image)
+    source = as_photo(image, background=background)
+    scene = Scene(source)
     stages = Stages(("Laplacian", "eigenvectors", "constrained"))
     affinity = MattingAffinity()
     with stages.stage("Laplacian"):
@@ -260,8 +283,18 @@ def spectral_matting(
         labels = initial_clusters(_scaled_vectors(pairs, n_layers, scene.shape), n_layers, rng)
         initial = constrained(pairs, labels, SPECTRAL_MATTING_ITERATIONS, rng=rng)
     alphas = project_to_simplex(initial).astype(np.float32)
+    if source.opacity is not None:
+        alphas = with_transparent_layer(alphas, source.opacity)
     return SoftSegmentation(
-        scene.image, alphas, scene, affinity, pairs, initial, stages.timings, given_laplacian=laplacian
+        scene.image,
+        alphas,
+        scene,
+        affinity,
+        pairs,
+        initial,
+        stages.timings,
+        profile=source.profile,
+        given_laplacian=laplacian,
     )
 
 

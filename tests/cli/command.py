@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import softseg
+from softseg.cli.manifest import RECORDS
 from softseg.testing import random_result
 
 # What `softseg.PUBLISHED` is replaced by, so that the tests see whether it arrives.
@@ -43,3 +45,8 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     assert printed.err.count("\n") == 1
     assert printed.err.startswith("softseg: ")
     return printed.err
+
+
+def listed(folder: str = ".") -> list[str]:
+    """Return the names of all in a folder but the records of what outputs were made from, sorted."""
+    return sorted(name for name in os.listdir(folder) if name != RECORDS)

@@ -176,6 +176,41 @@ class TestEigensolver:
         assert exact < 1e-3 * iterated
 
 
+class TestDamagedFeatures:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"\x93NUMPY",
+            b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9, 9, 3), }\n",
+            b"\x93NUMPY\x01\x00\x04\x00((((",
+            b"PK\x03\x04cut off",
+            b"\x80\x04N.",  # a pickle
+        ],
+        ids=repr,
+    )
+    def test_are_said_in_a_line(
+        self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str], content: bytes
+    ) -> None:
+        Path("f.npy").write_bytes(content)
+        assert main(["segment", photo.name, "--features", "f.npy"]) == 2
+        assert "Invalid value for '--features': cannot read f.npy: " in one_line(capsys)
+        assert segment.images == []
+
+    def test_an_archive_of_several(
+        self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        np.savez("f.npz", a=np.zeros(3))
+        Path("f.npz").rename("f.npy")
+        assert main(["segment", photo.name, "--features", "f.npy"]) == 2
+        assert "it holds several arrays" in one_line(capsys)
+
+    def test_a_folder(self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("f.npy").mkdir()
+        assert main(["segment", photo.name, "--features", "f.npy"]) == 2
+        assert "cannot read f.npy" in one_line(capsys)
+
+
 class TestBadUsage:
     @pytest.mark.parametrize(
         ("arguments", "said"),
@@ -194,7 +229,13 @@ class TestBadUsage:
             (["segment", "my photo.png", "-o", "out.tiff"], "ends in .npz, .psd, .html"),
             (["segment", "my photo.png", "bad.npy", "-o", "out.psd"], "put {name} into it"),
             (["segment", "*.png", "-o", "out.psd"], "put {name} into it"),
-            (["segment", ".", "empty/../my photo.png"], "would both be written to my photo_layers"),
+            (["segment", "my photo.png", "-o", ""], "got an empty name"),
+            (["segment", "my photo.png", "-o", "new folder 1.2"], "end it with a slash"),
+            (["segment", "my photo.png", "no.jpg", "-o", "out.psd"], "no such file: no.jpg"),
+            (["segment", "no.jpg", "my photo.png", "-o", "out.psd"], "no such file: no.jpg"),
+            (["segment", "my photo.png", "-o", "a", "-o", "a/layers.npz"], "file layers.npz of its own"),
+            (["segment", "my photo.png", "--features", "empty.npy"], "cannot read empty.npy"),
+            (["segment", "my photo.png", "--features", "empty"], "low-level, network or a file"),
             (["segment", "my photo.png", "--features", "no.npy"], "no such file: no.npy"),
             (["segment", "my photo.png", "--features", "bad.npy"], "cannot read bad.npy"),
             (["segment", "my photo.png", "--features", "unheard-of"], "low-level, network or a file"),
@@ -212,11 +253,12 @@ class TestBadUsage:
     ) -> None:
         monkeypatch.setitem(softseg.features.__dict__, "extractor_names", lambda: ("low-level", "network"))
         Path("bad.npy").write_text("no array")
+        Path("empty.npy").touch()
         Path("empty").mkdir()
         assert main(arguments) == 2
         assert said in one_line(capsys)
         assert segment.options == {}
-        assert sorted(os.listdir()) == ["bad.npy", "empty", "my photo.png"]
+        assert sorted(os.listdir()) == ["bad.npy", "empty", "empty.npy", "my photo.png"]
 
 
 def test_demo_takes_the_astronaut(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.command import FakeSegment, one_line
+from tests.cli.command import FakeSegment, listed, one_line
 
 import softseg
 from softseg.cli import main
@@ -30,8 +30,8 @@ class TestOnePhoto:
     ) -> None:
         assert main(["segment", photo.name]) == 0
         folder = photo.parent / "my photo_layers"
-        written = {path.name for path in folder.iterdir()}
-        assert written == {"layer_1.png", "layer_2.png", "contact_sheet.png", "layers.npz"}
+        written = ["contact_sheet.png", "layer_1.png", "layer_2.png", "layers.npz"]
+        assert listed(str(folder)) == written
         assert softseg.SoftSegmentation.load(folder / "layers.npz").alphas.shape == (24, 32, 2)
         with Image.open(folder / "layer_2.png") as layer:
             assert (layer.mode, layer.size) == ("RGBA", (32, 24))
@@ -86,7 +86,7 @@ class TestOutputs:
         files = ["out.psd", "page.html", "all.npz", "map.png", "coco.json"]
         outputs = [text for file in files for text in ("-o", file)]
         assert main(["segment", photo.name, *outputs]) == 0
-        assert sorted(os.listdir()) == sorted([*files, photo.name])
+        assert listed() == sorted([*files, photo.name])
         assert len(segment.images) == 1
         with Image.open("out.psd") as psd:
             assert psd.size == (32, 24)
@@ -100,8 +100,8 @@ class TestOutputs:
 
     def test_a_folder_and_a_file(self, segment: FakeSegment, photo: Path) -> None:
         assert main(["segment", photo.name, "-o", "deep/er", "-o", "deep/map.PNG", "-q"]) == 0
-        assert sorted(os.listdir("deep")) == ["er", "map.PNG"]
-        assert sorted(os.listdir("deep/er")) == [
+        assert listed("deep") == ["er", "map.PNG"]
+        assert listed("deep/er") == [
             "contact_sheet.png",
             "layer_1.png",
             "layer_2.png",
@@ -111,12 +111,12 @@ class TestOutputs:
     def test_the_name_is_the_photos(self, segment: FakeSegment, photo: Path) -> None:
         photo.rename("a.b.png")
         assert main(["segment", "a.b.png", "-o", "{name}_{name}.npz", "-o", "{x}{name}", "-q"]) == 0
-        assert sorted(os.listdir()) == ["a.b.png", "a.b_a.b.npz", "{x}a.b"]
+        assert listed() == ["a.b.png", "a.b_a.b.npz", "{x}a.b"]
 
     def test_a_name_with_dots_and_no_output(self, segment: FakeSegment, photo: Path) -> None:
         photo.rename("a.b.png")
         assert main(["segment", "a.b.png", "-q"]) == 0
-        assert sorted(os.listdir()) == ["a.b.png", "a.b_layers"]
+        assert listed() == ["a.b.png", "a.b_layers"]
 
     def test_nothing_is_left_of_what_cannot_be_written(
         self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
@@ -124,7 +124,7 @@ class TestOutputs:
         with full_disk(1000):
             assert main(["segment", photo.name, "-o", "out.npz", "-o", "folder", "-q"]) == 1
         assert "my photo.png: " in one_line(capsys)
-        assert sorted(os.listdir()) == ["folder", photo.name]
+        assert listed() == ["folder", photo.name]
         assert os.listdir("folder") == []
 
     def test_what_can_be_written_is_written_where_something_else_cannot(
@@ -149,7 +149,7 @@ class TestOutputs:
         assert "map.png " in printed.out
         assert "folder/" in printed.out
         assert ".bad" not in printed.out
-        assert sorted(os.listdir()) == ["folder", "map.png", photo.name]
+        assert listed() == ["folder", "map.png", photo.name]
         assert "contact_sheet.png" in os.listdir("folder")
 
     def test_what_cannot_be_written_is_known_before_any_work(
@@ -162,7 +162,7 @@ class TestOutputs:
         assert main(["segment", photo.name, "-o", "map.png", "-o", "file/page.html"]) == 1
         assert "file" in one_line(capsys)
         assert segment.options == {}
-        assert sorted(os.listdir()) == ["file", photo.name]
+        assert listed() == ["file", photo.name]
 
     @pytest.mark.parametrize(
         ("outputs", "times"),
@@ -255,11 +255,10 @@ class TestPhotosThatCannotBeProcessed:
     def bad_photos(self, photo: Path) -> None:
         Path("text.jpg").write_text("no image\nat all")
         Image.new("RGB", (2, 40)).save("thin.png")
-        Image.new("RGBA", (9, 9), (1, 2, 3, 100)).save("glass.png")
 
     @pytest.mark.parametrize(
         ("name", "said"),
-        [("text.jpg", "text.jpg"), ("thin.png", "at least 3x3 pixels"), ("glass.png", "composite it over")],
+        [("text.jpg", "text.jpg"), ("thin.png", "at least 3x3 pixels")],
     )
     def test_exit_code_1_and_one_line(
         self, segment: FakeSegment, capsys: pytest.CaptureFixture[str], name: str, said: str
@@ -324,7 +323,7 @@ class TestSeveralPhotos:
     def test_a_folder(self, segment: FakeSegment, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["segment", "album", "-o", "out"]) == 0
         assert self.heights(segment) == [10, 11, 12]
-        assert sorted(os.listdir("out")) == ["a", "b", "c"]
+        assert listed("out") == ["a", "b", "c"]
         for name in ("a", "b", "c"):
             assert (Path("out") / name / "contact_sheet.png").is_file()
         printed = capsys.readouterr()
@@ -334,6 +333,9 @@ class TestSeveralPhotos:
             "album/b.JPG: 2 soft layers in out/b",
             "album/c.webp: 2 soft layers in out/c",
             "3 done",
+            "skipped 1 file hidden: .hidden.png",
+            "skipped 1 folder (name it to take its photos): nested.png",
+            "skipped 1 file that Pillow does not open as photos: notes.txt",
         ]
 
     def test_each_is_computed_as_asked(self, segment: FakeSegment) -> None:
@@ -345,20 +347,20 @@ class TestSeveralPhotos:
 
     def test_without_an_output_each_has_its_folder(self, segment: FakeSegment) -> None:
         assert main(["segment", "album/a.png", "album/b.JPG", "-q"]) == 0
-        assert sorted(os.listdir()) == ["a_layers", "album", "b_layers"]
+        assert listed() == ["a_layers", "album", "b_layers"]
 
     def test_a_pattern_in_names_and_the_names_in_outputs(self, segment: FakeSegment) -> None:
         arguments = ["segment", "album/[ab].*", "-o", "out/{name}.npz", "-o", "{name}/map.png", "-q"]
         assert main(arguments) == 0
-        assert sorted(os.listdir()) == ["a", "album", "b", "out"]
-        assert sorted(os.listdir("out")) == ["a.npz", "b.npz"]
-        assert os.listdir("a") == ["map.png"]
+        assert listed() == ["a", "album", "b", "out"]
+        assert listed("out") == ["a.npz", "b.npz"]
+        assert listed("a") == ["map.png"]
 
     def test_a_folder_of_one_photo_is_still_a_folder(self, segment: FakeSegment) -> None:
         for name in ("b.JPG", "c.webp"):
             (Path("album") / name).unlink()
         assert main(["segment", "album", "-o", "out", "-q"]) == 0
-        assert os.listdir("out") == ["a"]
+        assert listed("out") == ["a"]
 
     def test_a_photo_given_twice_is_done_once(self, segment: FakeSegment) -> None:
         assert main(["segment", "album", "album/a.png", "./album/b.JPG", "-o", "out", "-q"]) == 0
@@ -370,12 +372,12 @@ class TestSeveralPhotos:
         Path("album/aa.png").write_text("no image")
         assert main(["segment", "album", "-o", "out"]) == 1
         assert self.heights(segment) == [10, 11, 12]
-        assert sorted(os.listdir("out")) == ["a", "b", "c"]
+        assert listed("out") == ["a", "b", "c"]
         printed = capsys.readouterr()
         assert printed.err == (
             "softseg: album/aa.png: image: expected an image file that Pillow reads, got album/aa.png\n"
         )
-        assert printed.out.splitlines()[-1] == "3 done, 1 failed"
+        assert "3 done, 1 failed" in printed.out.splitlines()
 
     @pytest.mark.parametrize("error", [ValueError("features: odd"), MemoryError(), OSError("no space left")])
     def test_photos_that_fail_later_are_skipped_too(
@@ -387,7 +389,7 @@ class TestSeveralPhotos:
 
         segment.action = fail_on_the_second
         assert main(["segment", "album", "-o", "out/{name}.npz", "-q"]) == 1
-        assert sorted(os.listdir("out")) == ["a.npz", "c.npz"]
+        assert listed("out") == ["a.npz", "c.npz"]
         assert one_line(capsys).startswith("softseg: album/b.JPG: ")
 
     def test_what_is_finished_is_not_done_again(
@@ -401,21 +403,13 @@ class TestSeveralPhotos:
         capsys.readouterr()
         assert main(arguments) == 1
         assert self.heights(segment) == [11]
-        assert capsys.readouterr().out.splitlines() == [
+        assert capsys.readouterr().out.splitlines()[:2] == [
             "album/b.JPG: 2 soft layers in out/b, b.npz",
             "1 done, 2 finished before (--force does them again), 1 failed",
         ]
         segment.images.clear()
         assert main([*arguments, "--force"]) == 1
         assert self.heights(segment) == [10, 11, 12]
-
-    def test_a_photo_that_changed_is_done_again(self, segment: FakeSegment) -> None:
-        assert main(["segment", "album", "-o", "out", "-q"]) == 0
-        later = Path("out/b/contact_sheet.png").stat().st_mtime + 10
-        os.utime("album/b.JPG", (later, later))
-        segment.images.clear()
-        assert main(["segment", "album", "-o", "out", "-q"]) == 0
-        assert self.heights(segment) == [11]
 
     def test_a_folder_that_was_left_half_way_is_not_finished(self, segment: FakeSegment) -> None:
         assert main(["segment", "album/a.png", "-o", "out", "-q"]) == 0
@@ -500,7 +494,9 @@ class TestSeveralPhotos:
         segment.action = interrupt_the_second
         assert main(["segment", "album", "-o", "out"]) == 130
         assert len(segment.images) == 2
-        assert "softseg: interrupted\n" in capsys.readouterr().err
+        printed = capsys.readouterr()
+        assert printed.err == "softseg: interrupted; 1 of 3 done\n"
+        assert printed.out == "album/a.png: 2 soft layers in out/a\n"
         segment.action = lambda: None
         assert main(["segment", "album", "-o", "out", "-q"]) == 0
-        assert self.heights(segment) == [10, 11, 11, 12]
+        assert self.heights(segment) == [10, 11, 11, 12]  # the first was finished

@@ -69,12 +69,14 @@ class TestSegment:
             "softseg: warning: my photo.png: not converged",
         ]
 
-    def test_opaque_alpha_is_a_warning(
+    def test_transparency_is_a_warning(
         self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        Image.open(photo).convert("RGBA").save("opaque.png")
-        assert main(["segment", "opaque.png", "-q"]) == 0
-        assert "softseg: warning: opaque.png: image: dropped its alpha" in one_line(capsys)
+        image = Image.open(photo).convert("RGBA")
+        image.putalpha(100)
+        image.save("glass.png")
+        assert main(["segment", "glass.png", "-q"]) == 0
+        assert "softseg: warning: glass.png: image: 60.8% of it is transparent" in one_line(capsys)
 
 
 def test_interrupted(segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,3 +90,20 @@ class TestSelect:
         assert "no.npz" in one_line(capsys)
         assert main(["select", photo.name, "--point", "1,1"]) == 1
         assert "expected an archive that softseg saved" in one_line(capsys)
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"no archive", bytes(100)], ids=repr
+    )
+    def test_what_is_damaged(self, photo: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
+        Path("bad.npz").write_bytes(content)
+        assert main(["select", "bad.npz", "--point", "1,1"]) == 1
+        assert "path: expected an archive that softseg saved, got bad.npz: " in one_line(capsys)
+
+    @pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+    def test_what_is_cut_off(
+        self, layers: Path, photo: Path, capsys: pytest.CaptureFixture[str], share: float
+    ) -> None:
+        content = layers.read_bytes()
+        Path("bad.npz").write_bytes(content[: int(share * len(content))])
+        assert main(["select", "bad.npz", "--point", "1,1"]) == 1
+        assert "path: expected an archive that softseg saved, got bad.npz: " in one_line(capsys)

@@ -88,6 +88,6 @@ def test_a_file_in_the_way(tmp_path: Path, result: SoftSegmentation) -> None:
 
 
 def test_no_options(tmp_path: Path, result: SoftSegmentation) -> None:
-    with pytest.raises(TypeError, match=r"\Ablend: no option of a folder, which has none\Z"):
+    with pytest.raises(TypeError, match=r"\Ablend: no option of a folder, which has profile\Z"):
         save(tmp_path / "out", result, blend="add")
     assert names(tmp_path) == []

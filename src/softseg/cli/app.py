@@ -1,33 +1,32 @@
 """The command line: ``softseg segment``, ``softseg select``, ``softseg demo``, and two for features.
 
 Results go to standard output; errors and warnings, a line each, to standard error. Exit codes: 0 done, 1 a
-photo that cannot be processed, 2 bad usage, 130 interrupted. What is heavy is imported inside the commands,
-so that ``softseg --help`` answers at once.
+photo that cannot be processed, 2 bad usage, 130 interrupted, 143 terminated. What is heavy is imported inside
+the commands, so that ``softseg --help`` answers at once.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 import softseg
-from softseg.cli import batch
+from softseg.cli import batch, reports
+from softseg.cli.choices import parse_choice, read_features
 from softseg.cli.convert import convert_checkpoint
-from softseg.cli.messages import BAD_USAGE, DONE, FAILED, INTERRUPTED, complain, one_line_warnings
+from softseg.cli.messages import BAD_USAGE, DONE, FAILED, INTERRUPTED, complain, one_line_warnings, say
+from softseg.cli.outputs import Job, known_formats, make_plan
+from softseg.cli.reading import check_background, check_profile, parse_channels, standard_input_as_file
+from softseg.cli.recipe import make_recipe
 from softseg.cli.select import EXAMPLES as SELECT_EXAMPLES
 from softseg.cli.select import select
+from softseg.cli.stopping import Interrupted, Stop, orderly_stop
 from softseg.cli.train import EXAMPLES as TRAINING_EXAMPLES
 from softseg.cli.train import train_features
 from softseg.progress import process_began
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from softseg.affinity import Affinity
-    from softseg.eigen import Eigensolver
 
 # click's UsageError. typer exports it under no name, and its newer versions bring a click of their own.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]
@@ -67,26 +66,41 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 a photo that cannot be processed, 2 bad usage, 130 interrupted.
+        0 done, 1 a photo that cannot be processed, 2 bad usage, 130 interrupted, 143 terminated.
     """
     # Whoever gives arguments may have run for long before.
     began = process_began() if arguments is None else time.perf_counter()
+    with orderly_stop(ends=arguments is None) as stop:
+        return _run(arguments, began, stop)
+
+
+def _run(arguments: list[str] | None, began: float, stop: Stop) -> int:
+    """Run the command line, say in a line what went wrong, and return the exit code."""
+    tally = ""
     try:
         with one_line_warnings():
             code = app(arguments, prog_name="softseg", standalone_mode=False, obj=began) or DONE
     except _UsageError as error:
         complain(f"{error.format_message()} (softseg --help shows the usage)")  # type: ignore[attr-defined]
         return BAD_USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    except Interrupted as error:
+        code, tally = INTERRUPTED, error.tally
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except typer.Abort as error:  # what typer makes of KeyboardInterrupt, and of the end of a damaged file
+        if isinstance(error.__cause__, EOFError):
+            complain(reports.say_why(error.__cause__))
+            return FAILED
         code = INTERRUPTED
     except MemoryError as error:
-        complain(str(error) or "out of memory: try a smaller photo")
+        complain(reports.say_why(error))
         return FAILED
     except (ImportError, OSError, TypeError, ValueError) as error:
         complain(str(error))
         return FAILED
     if code == INTERRUPTED:
-        complain("interrupted")
+        complain("; ".join(filter(None, [stop.word, tally])))
+        return stop.code
     return code
 
 
@@ -117,7 +131,11 @@ def segment(
     context: typer.Context,
     photos: Annotated[
         list[str],
-        typer.Argument(help="Photos, folders of photos, patterns.", metavar="PHOTO", show_default=False),
+        typer.Argument(
+            help="Photos, folders of photos, patterns; - is standard input.",
+            metavar="PHOTO",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         list[str] | None,
@@ -125,12 +143,15 @@ def segment(
             "--output",
             "-o",
             metavar="FILE|DIR",
-            help=f"Where to, by suffix: {batch.known_formats()}; or a folder. May be repeated. "
-            "{name} stands for the photo's name. [dim]Default: {name}_layers[/dim]",
+            help=f"Where to, by suffix: {known_formats()}; or a folder. May be repeated. "
+            "{name} stands for the photo's name, {suffix} for its suffix. [dim]Default: {name}_layers[/dim]",
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Do again what is finished: written since its photo last changed.")
+        bool,
+        typer.Option(
+            "--force", help="Do again what is finished, and replace files that softseg did not write."
+        ),
     ] = False,
     layers: Annotated[
         Any,
@@ -196,6 +217,50 @@ def segment(
             help="Seed of the random numbers; one seed, one result. [dim]Default: 0[/dim]",
         ),
     ] = None,
+    frame: Annotated[
+        int | None,
+        typer.Option("--frame", min=0, metavar="N", help="Which picture of an animation or stack, from 0."),
+    ] = None,
+    channels: Annotated[
+        Any,
+        typer.Option(
+            "--channels",
+            parser=parse_channels,
+            metavar="N|N,N,N",
+            help="Which channels become gray, or red, green and blue, from 0.",
+        ),
+    ] = None,
+    white: Annotated[
+        float | None,
+        typer.Option("--white", metavar="LEVEL", help="The level that is white, such as 4095 for 12 bits."),
+    ] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            "--background",
+            metavar="COLOR|layer",
+            help="What transparent photos are put over; layer makes what is transparent a layer. "
+            "[dim]Default: white[/dim]",
+        ),
+    ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(
+            "--max-pixels",
+            min=1,
+            metavar="N",
+            help="The most pixels that a file may have. [dim]Default: 179 million[/dim]",
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="srgb|source",
+            help="The color profile of .psd files and layers: sRGB, or the photo's own. "
+            "[dim]Default: srgb[/dim]",
+        ),
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="The paper's exact settings, which take longer.")
     ] = False,
@@ -205,24 +270,38 @@ def segment(
 
     A folder gets one RGBA PNG per layer, contact_sheet.png (everything on one page) and layers.npz (for
     softseg select). Of several photos each gets its own; one that fails is reported and the next one taken.
+    What was made from the same photo with the same options is not done again.
     Photos of more than 320 x 240 pixels are worked on at that size, and their layers carried up and finished.
     """
-    jobs = batch.jobs(photos, output or [])
+    reading = {
+        "frame": frame,
+        "channels": channels,
+        "white": white,
+        "background": check_background(background),
+        "max_pixels": max_pixels,
+    }
     chosen = {
         "n_layers": layers,
         "n_eigenvectors": eigenvectors,
         "n_initial": initial,
         "n_superpixels": superpixels,
-        "affinity": _parse(affinity, "Affinity"),
-        "eigensolver": _parse(eigensolver, "Eigensolver"),
+        "affinity": parse_choice(affinity, "Affinity"),
+        "eigensolver": parse_choice(eigensolver, "Eigensolver"),
     }
     options = {
-        "features": None if features is None else _read_features(features),
+        "features": None if features is None else read_features(features),
         "rng": seed,
         "settings": softseg.PUBLISHED if published else None,
         **{name: value for name, value in chosen.items() if value is not None},
     }
-    raise typer.Exit(batch.run(jobs, options, force, quiet, began=context.obj))
+    # How large a file may be does not change what comes of it.
+    recipe = make_recipe(
+        {**options, **reading, "max_pixels": None, "settings": "published" if published else None}
+    )
+    writing = {} if profile is None else {"profile": check_profile(profile)}
+    request = batch.Request(options, recipe, force, quiet, reading, writing)
+    with standard_input_as_file(photos, output or []) as names:
+        raise typer.Exit(batch.run(make_plan(names, output or []), request, began=context.obj))
 
 
 @app.command()
@@ -238,13 +317,13 @@ def demo(
 
     from softseg.progress import reporter
 
-    job = batch.Job(Path("astronaut"), folders=(output,), files=())
+    job = Job(Path("astronaut"), folders=(output,), files=())
     with reporter(not quiet) as progress:
-        outcome = batch.decompose(job, astronaut(), progress, {})
+        outcome = batch.decompose(job, astronaut(), progress, {}, {"photo": "skimage.data.astronaut"})
     for path, why in outcome.failed.items():
         complain(f"cannot write {path}: {why}")
     if not quiet and not outcome.failed:
-        print(batch.summary(job, outcome, began=context.obj))
+        say(reports.summary(job, outcome, began=context.obj))
     raise typer.Exit(FAILED if outcome.failed else DONE)
 
 
@@ -256,37 +335,6 @@ def warm_up() -> None:
     package, or in the folder that the environment variable NUMBA_CACHE_DIR names.
     """
     softseg.warm_up()
-
-
-def _parse(text: str | None, kind: str) -> Affinity | Eigensolver | None:
-    """Return what the text of ``--affinity`` or ``--eigensolver`` stands for; None if there is none."""
-    if text is None:
-        return None
-    try:
-        return getattr(softseg, kind).parse(text)  # imported now: it is heavy
-    except (TypeError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint=f"'--{kind.lower()}'") from error
-
-
-def _read_features(choice: str) -> str | np.ndarray:
-    """Return what ``--features`` stands for: the array of an .npy file, or the name of an extractor."""
-    if choice.endswith(".npy"):
-        import numpy as np
-
-        try:
-            return np.load(choice, allow_pickle=False)
-        except FileNotFoundError:
-            raise typer.BadParameter(f"no such file: {choice}", param_hint="'--features'") from None
-        except (OSError, ValueError) as error:
-            raise typer.BadParameter(f"cannot read {choice}: {error}", param_hint="'--features'") from error
-    from softseg.features import extractor_names
-
-    if choice not in extractor_names():
-        raise typer.BadParameter(
-            f"expected {', '.join(extractor_names())} or a file that ends in .npy, got {choice}",
-            param_hint="'--features'",
-        )
-    return choice
 
 
 app.command(epilog=SELECT_EXAMPLES)(select)

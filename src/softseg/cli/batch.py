@@ -1,106 +1,99 @@
-"""Photos one after the other: which are taken, what is written where, and what becomes of each."""
+"""Photos one after the other, and what becomes of each. One that fails keeps no other from being done."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import inspect
+import traceback
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 import softseg
-from softseg.cli.messages import DONE, FAILED, complain, one_line_warnings
+from softseg.cli import manifest
+from softseg.cli.inputs import say_skipped
+from softseg.cli.manifest import State
+from softseg.cli.messages import DONE, FAILED, complain, one_line_warnings, say
+from softseg.cli.outputs import Job, Plan
+from softseg.cli.outputs import known_formats as known_formats
+from softseg.cli.reports import (
+    Outcome,
+    Tally,
+    divide,
+    make_share,
+    say_failures,
+    say_outcome,
+    say_that_it_starts,
+    say_why,
+    summary,
+)
+from softseg.cli.stopping import Interrupted
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from softseg.photos import Photo
     from softseg.result import SoftSegmentation
 
-# What stands in an output for the photo's name, without its suffix.
-NAME = "{name}"
-# The folder that is written if nothing else is asked for.
-DEFAULT_OUTPUT = f"{NAME}_layers"
-# What is a photo when a whole folder is given. Files that are named are opened whatever they are called.
-PHOTO_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-# The contact sheet in a folder. It is written last: a folder that has it is complete.
-SHEET = "contact_sheet.png"
 # Files that do without the layers' colors; of any other it is taken that they hold them.
 WITHOUT_COLORS = {".json", ".npz", ".png"}
-# What keeps one photo or one output from being done, and no other.
-FAILURES = (MemoryError, OSError, TypeError, ValueError)
+# What keeps one photo or one output from being done, and no other, and says in its message what is wrong.
+# Anything else is a defect, of which a line says little.
+FAILURES = (MemoryError, OSError, TypeError, ValueError, RuntimeError, ArithmeticError, EOFError)
+# What is wrong with what is there already, where an output should go.
+IN_THE_WAY = {
+    State.CHANGED: "somebody changed it since softseg wrote it (--force replaces it)",
+    State.UNKNOWN: "it is there, and nothing says that softseg wrote it (--force replaces it)",
+}
 
 
 @dataclass(frozen=True)
-class Job:
-    """A photo, and the folders and files to write."""
+class Request:
+    """What is asked of every photo.
 
-    photo: Path
-    folders: tuple[Path, ...]
-    files: tuple[Path, ...]
-
-    @property
-    def outputs(self) -> tuple[Path, ...]:
-        """All that is written, in this order."""
-        return (*self.folders, *self.files)
-
-    @property
-    def finished(self) -> bool:
-        """Whether all is written, and after the photo was last changed."""
-        last = [*(folder / SHEET for folder in self.folders), *self.files]
-        changed = self.photo.stat().st_mtime
-        return all(file.is_file() and file.stat().st_mtime >= changed for file in last)
-
-
-def jobs(photos: Sequence[str], outputs: Sequence[str]) -> list[Job]:
-    """Return which photos are decomposed, and what is written of each.
-
-    Parameters
+    Attributes
     ----------
-    photos : sequence of str
-        Files, folders of photos, and patterns that the shell left as they are.
-    outputs : sequence of str
-        Files of the formats that can be written, and folders. ``{name}`` stands for a photo's name. Where
-        there may be several photos, a folder gets one folder for each.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there is no such photo, or an output is of no known format, would be written twice, or is a photo.
+    options : dict
+        What `softseg.segment` is given besides the photo.
+    recipe : dict
+        All that the result depends on besides the photo, as JSON can hold it. If it is another than what an
+        output was made from, the photo is done again.
+    force : bool
+        Whether photos that are finished are done again, and whatever is there is replaced.
+    quiet : bool
+        Whether nothing but warnings and errors is printed.
+    reading : dict
+        What `softseg.read_photo` is told.
+    writing : dict
+        What writers of outputs are told, if they take it.
     """
-    several = len(photos) > 1 or not Path(photos[0]).is_file()
-    templates = [_complete_output(output, several) for output in outputs or [DEFAULT_OUTPUT]]
-    files = dict.fromkeys(path for given in photos for path in _find_photos(given))
-    found = [_make_job(photo, templates) for photo in files]
-    _check_written_once(found)
-    return found
+
+    options: dict[str, Any]
+    recipe: dict[str, Any]
+    force: bool
+    quiet: bool
+    reading: dict[str, Any] = field(default_factory=dict)
+    writing: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a photo: its result, how long saving took in seconds, and why what outputs failed."""
+@dataclass
+class _Course:
+    """How far a batch has come: its tally, what to print in the end, and the first defect."""
 
-    result: SoftSegmentation
-    saving: float
-    failed: dict[Path, str]
+    tally: Tally = field(default_factory=Tally)
+    reports: list[str] = field(default_factory=list)
+    defect: Exception | None = None
 
 
-def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool, began: float) -> int:
+def run(plan: Plan, request: Request, began: float) -> int:
     """Decompose photos and write the results; a photo that fails is reported, and the next one is taken.
 
     Parameters
     ----------
-    jobs : sequence of Job
-        The photos, in the order in which they are taken.
-    options : dict
-        What `softseg.segment` is given besides the photo.
-    force : bool
-        Whether photos that are finished are taken again.
-    quiet : bool
-        Whether nothing but warnings and errors is printed.
+    plan : Plan
+        The photos, and what is written of each.
+    request : Request
+        What is asked of every photo.
     began : float
         When the command began, on the clock of `time.perf_counter`.
 
@@ -108,54 +101,122 @@ def run(jobs: Sequence[Job], options: dict[str, Any], force: bool, quiet: bool, 
     -------
     int
         0, or 1 if a photo failed, or one of its outputs.
+
+    Raises
+    ------
+    Interrupted
+        If somebody asks to stop. What was finished is printed.
     """
+    course = _Course(Tally(failed=plan.failed))
+    total = len(plan.jobs) + plan.failed
+    for failure in plan.failures:
+        complain(failure)
+    try:
+        _run_all(plan, request, course, began)
+    except KeyboardInterrupt:
+        raise Interrupted(course.tally.say_of(total)) from None
+    finally:  # after the bar, which stands on another stream
+        if not request.quiet and course.reports:
+            say("\n".join(course.reports))
+    if course.defect is not None:
+        traceback.print_exception(course.defect)
+    return FAILED if course.tally.failed else DONE
+
+
+def _run_all(plan: Plan, request: Request, course: _Course, began: float) -> None:
     from softseg.progress import reporter
 
-    waiting = [job for job in jobs if force or not job.finished]
-    several, failed, reports = len(jobs) > 1, 0, []
-    with reporter(not quiet) as tell:
-        _say_that_it_starts(tell)
-        from softseg.formats.packing import (
-            shortened,
-        )  # now that there is something to see: imports take seconds
-        from softseg.images import as_image
-
-        for index, job in enumerate(waiting):
-            progress = _make_share(tell, index, len(waiting), job.photo.name) if tell and several else tell
+    with reporter(not request.quiet) as tell:
+        say_that_it_starts(tell)
+        for index, job in enumerate(plan.jobs):
+            share = make_share(tell, index, len(plan.jobs), job.photo.name) if tell and plan.several else tell
             try:
                 with one_line_warnings(f"{job.photo}: "):
-                    # As short as it came: the method has its own copy, of 64 bits.
-                    outcome = decompose(job, shortened(as_image(job.photo)), progress, options)
+                    report = _do(job, share, request, course.tally, None if plan.several else began)
             except FAILURES as error:
-                complain(f"{job.photo}: {_say_why(error)}")
-                failed += 1
-                continue
-            if outcome.failed:
-                complain(f"{job.photo}: {_say_failures(outcome)}")
-                failed += 1
-            if len(outcome.failed) < len(job.outputs):
-                reports.append(_say_outcome(job, outcome) if several else summary(job, outcome, began))
-    if several or not waiting:
-        before = len(jobs) - len(waiting)
-        reports.append(_say_tally(len(waiting) - failed, before, failed))
-    if not quiet and reports:  # after the bar, which stands on another stream
-        print("\n".join(reports))
-    return FAILED if failed else DONE
+                complain(f"{job.photo}: {say_why(error)}")
+                course.tally.failed += 1
+            except ImportError:  # a package that all photos need
+                raise
+            except Exception as error:
+                if not plan.several:
+                    raise
+                complain(
+                    f"{job.photo}: a defect of softseg, please report it: {type(error).__name__}: {error}"
+                )
+                course.tally.failed += 1
+                course.defect = course.defect or error
+            else:
+                course.reports += report
+    if plan.several or course.tally.before:
+        course.reports.append(str(course.tally))
+    for line, may_be_wanted in say_skipped(plan.skipped):
+        if may_be_wanted:
+            complain(f"warning: {line}")
+        else:
+            course.reports.append(line)
 
 
-def decompose(job: Job, image: np.ndarray, progress: Any, options: dict[str, Any]) -> Outcome:
+def _do(job: Job, progress: Any, request: Request, tally: Tally, began: float | None) -> list[str]:
+    """Do one photo unless it is finished, count it, and return what there is to report.
+
+    ``began`` is when the command began, if this is the only photo.
+    """
+    seen = _look_at(job.photo)
+    made_from = {"photo": manifest.hash_file(job.photo), "softseg": softseg.__version__, **request.recipe}
+    states = {} if request.force else _find_states(job, made_from, request.writing)
+    kept = [output for output, state in states.items() if state is State.EDITED]
+    for output in kept:
+        complain(
+            f"warning: {job.photo}: kept {output}, which somebody changed since softseg wrote it "
+            "(--force replaces it)"
+        )
+    if states and all(state in (State.FINISHED, State.EDITED) for state in states.values()):
+        tally.before += 1
+        return []
+    failed = {output: IN_THE_WAY[state] for output, state in states.items() if state in IN_THE_WAY}
+    rest = job.without([*kept, *failed])
+    outcome = None
+    if rest.outputs:
+        image = _read(job.photo, request.reading)
+        if _look_at(job.photo) != seen:
+            raise ValueError("the photo was changed while it was read: run the command again")
+        outcome = decompose(rest, image, progress, request.options, made_from, request.writing)
+        failed |= outcome.failed
+    if failed:
+        complain(f"{job.photo}: {say_failures(failed)}")
+        tally.failed += 1
+    else:
+        tally.done += 1
+    if outcome is None or len(outcome.failed) == len(rest.outputs):
+        return []
+    return [say_outcome(rest, outcome) if began is None else summary(rest, outcome, began)]
+
+
+def decompose(
+    job: Job,
+    image: np.ndarray | Photo,
+    progress: Any,
+    options: dict[str, Any],
+    made_from: dict[str, Any],
+    writing: dict[str, Any] | None = None,
+) -> Outcome:
     """Decompose a photo and write its layers; an output that fails is noted, and the next one is written.
 
     Parameters
     ----------
     job : Job
         What to write.
-    image : ndarray, shape (H, W, 3)
+    image : Photo or ndarray, shape (H, W, 3)
         The photo, as `softseg.segment` takes it.
     progress : callable or None
         What is told how far it is, with each output as a stage of its own.
     options : dict
         What `softseg.segment` is given besides the photo.
+    made_from : dict
+        What the outputs' records say that they were made from.
+    writing : dict, optional
+        What the outputs' writers are told, if they take it.
 
     Returns
     -------
@@ -174,7 +235,9 @@ def decompose(job: Job, image: np.ndarray, progress: Any, options: dict[str, Any
         folder.mkdir(parents=True, exist_ok=True)  # whatever it is called, it is one from here on
     for output in job.outputs:
         check_output(output, *image.shape[:2])
-    while_segmenting, while_saving = _divide(progress, len(job.outputs))
+        with contextlib.suppress(FileNotFoundError):
+            output.lstat()  # says if the name is too long
+    while_segmenting, while_saving = divide(progress, len(job.outputs))
     result = softseg.segment(image, progress=while_segmenting, **options)
     stages, failed = Stages([f"saving {output}" for output in job.outputs], while_saving), {}
     for index, output in enumerate(job.outputs):
@@ -184,184 +247,79 @@ def decompose(job: Job, image: np.ndarray, progress: Any, options: dict[str, Any
                     # Found once for all. If there is no room for them, each writer finds them piece by piece.
                     with contextlib.suppress(MemoryError):
                         result.colors  # noqa: B018  # kept from now on
-                _fill_folder(output, result) if output in job.folders else result.save(output)
+                _save(output, job, result, made_from, writing or {})
             except FAILURES as error:
-                failed[output] = _say_why(error)
+                failed[output] = say_why(error)
     return Outcome(result, sum(stages.timings.values()), failed)
 
 
-def summary(job: Job, outcome: Outcome, began: float) -> str:
-    """Return what was written and how long it took since the command began, on a few lines."""
-    from softseg.formats import FORMATS
+def _look_at(photo: Path) -> tuple[int, int, int]:
+    """Return what tells whether a photo is replaced; an empty file is an error."""
+    stat = photo.stat()
+    if stat.st_size == 0:
+        raise ValueError("expected an image, got an empty file")
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
-    result = outcome.result
-    height, width, count = result.alphas.shape
-    layers = "layer_1.png" if count == 1 else f"layer_1.png .. layer_{count}.png"
-    meanings = dict.fromkeys(job.folders, f"{layers}, {SHEET}, layers.npz")
-    meanings |= {file: FORMATS[file.suffix.lower()].meaning for file in job.files}
-    written = {
-        f"{output}/" if output in job.folders else str(output): meaning
-        for output, meaning in meanings.items()
-        if output not in outcome.failed
+
+def _read(photo: Path, reading: dict[str, Any]) -> np.ndarray | Photo:
+    """Read a photo. A plain one is as short as it came: the method has its own copy, of 64 bits."""
+    from softseg.formats.packing import shortened  # now that the bar is there: imports take seconds
+    from softseg.photos import as_photo
+
+    read = as_photo(photo, **reading)
+    plain = read.profile is None and read.opacity is None
+    return shortened(read.pixels) if plain else read
+
+
+def _find_states(job: Job, made_from: dict[str, Any], writing: dict[str, Any]) -> dict[Path, State]:
+    return {
+        output: manifest.find_state(
+            output, output in job.folders, {**made_from, **_find_writers_options(output, job, writing)}
+        )
+        for output in job.outputs
     }
-    working_height, working_width = result.features.shape[:2]
-    shrunk = f", worked on at {working_width} x {working_height}" * (working_height < height)
-    times = {**result.timings, "saving": outcome.saving}
-    total = time.perf_counter() - began
-    # Imports above all, and reading the photo.
-    times |= {"other": max(total - sum(times.values()), 0.0), "total": total}
-    column = max(map(len, [*written, *times])) + 2
-    return "\n".join(
-        [
-            f"{job.photo.name}, {width} x {height} pixels{shrunk}: {_count_layers(count)}",
-            *(f"  {path:<{column}}{what}" for path, what in written.items()),
-            "Time",
-            *(f"  {stage:<{column}}{seconds:8.2f} s" for stage, seconds in times.items()),
-        ]
-    )
 
 
-def known_formats() -> str:
-    """Return what files can be written, for a person: suffixes, and what each means."""
-    from softseg.formats import FORMATS
+def _find_writers_options(output: Path, job: Job, writing: dict[str, Any]) -> dict[str, Any]:
+    """Return what an output's writer is told, if it takes it: also the photo's name, as COCO's does."""
+    from softseg.formats import format_of
+    from softseg.formats.registry import FOLDER
 
-    parts = []
-    for suffix in FORMATS:
-        try:
-            parts.append(f"{suffix} ({FORMATS[suffix].meaning})")
-        except (ImportError, TypeError):  # another package's, which is broken: help is there all the same
-            parts.append(suffix)
-    return ", ".join(parts)
-
-
-def _find_photos(given: str) -> list[Path]:
-    path = Path(given)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in PHOTO_SUFFIXES)
-        found = [file for file in files if file.is_file() and not file.name.startswith(".")]
-        missing = f"no photos in the folder {given}"
-    else:
-        found = [Path(file) for file in sorted(glob.glob(given, recursive=True)) if Path(file).is_file()]
-        missing = f"no such file: {given}"
-    if not found:
-        raise typer.BadParameter(missing, param_hint="'PHOTO'")
-    return found
+    chosen = FOLDER if output in job.folders else format_of(output)
+    if chosen is None:
+        return {}
+    taken = inspect.signature(chosen.load_writer()).parameters
+    offered = {"file_name": job.photo.name, **writing}
+    return {name: value for name, value in offered.items() if name in taken}
 
 
-def _complete_output(output: str, several: bool) -> tuple[str, bool]:
-    """Return an output with ``{name}`` where it is needed, and whether it is a folder."""
-    from softseg.formats import FORMATS, format_of
-
-    named = Path(output.replace(NAME, "name"))
-    if Path(output).is_dir() or not named.suffix:
-        return (str(Path(output) / NAME) if several and NAME not in output else output), True
-    if format_of(named) is None:
-        raise typer.BadParameter(
-            f"expected a folder or a name that ends in {', '.join(FORMATS)}, got {output}",
-            param_hint="'--output'",
-        )
-    if several and NAME not in output:
-        raise typer.BadParameter(
-            f"several photos cannot all be written to {output}: put {NAME} into it", param_hint="'--output'"
-        )
-    return output, False
+def _save(
+    output: Path,
+    job: Job,
+    result: SoftSegmentation,
+    made_from: dict[str, Any],
+    writing: dict[str, Any],
+) -> None:
+    """Write one output, and record what it was made from."""
+    is_folder, told = output in job.folders, _find_writers_options(output, job, writing)
+    with manifest.recorded(output, is_folder, {**made_from, **told}):
+        if is_folder:
+            _fill_folder(output, result, told)
+        else:
+            result.save(output, **told)
 
 
-def _make_job(photo: Path, templates: Sequence[tuple[str, bool]]) -> Job:
-    outputs = dict.fromkeys((Path(text.replace(NAME, photo.stem)), folder) for text, folder in templates)
-    return Job(
-        photo,
-        tuple(path for path, folder in outputs if folder),
-        tuple(path for path, folder in outputs if not folder),
-    )
-
-
-def _check_written_once(jobs: Sequence[Job]) -> None:
-    photos = {job.photo.resolve() for job in jobs}
-    writers: dict[Path, Path] = {}
-    for job in jobs:
-        for output in job.outputs:
-            if output.resolve() in photos:
-                raise typer.BadParameter(f"{output} is a photo", param_hint="'--output'")
-            other = writers.setdefault(output.resolve(), job.photo)
-            if other != job.photo:
-                raise typer.BadParameter(
-                    f"{other} and {job.photo} would both be written to {output}", param_hint="'--output'"
-                )
-
-
-def _fill_folder(folder: Path, result: SoftSegmentation) -> None:
+def _fill_folder(folder: Path, result: SoftSegmentation, told: dict[str, Any]) -> None:
     from softseg._files import whole_files
     from softseg.layers import contact_sheet
 
-    (folder / SHEET).unlink(missing_ok=True)
-    result.save(folder)
-    result.save(folder / "layers.npz")
+    (folder / manifest.SHEET).unlink(missing_ok=True)
+    result.save(folder, **told)
+    result.save(folder / manifest.ARCHIVE)
     with whole_files(folder) as scratch:
-        contact_sheet(result).save(scratch / SHEET)
+        contact_sheet(result).save(scratch / manifest.SHEET)
 
 
 def _count_colored(job: Job) -> int:
     """Return how many outputs hold the layers' colors."""
     return len(job.folders) + sum(file.suffix.lower() not in WITHOUT_COLORS for file in job.files)
-
-
-def _say_that_it_starts(tell: Callable[..., object] | None) -> None:
-    if tell is not None:
-        tell("starting", 0, 1)
-
-
-def _divide(
-    tell: Callable[..., object] | None, outputs: int
-) -> tuple[Callable[..., object] | None, Callable[..., object] | None]:
-    """Return what is told of the method's stages and of saving, which count the outputs as stages too."""
-    if tell is None:
-        return None, None
-    stages = 0
-
-    def while_segmenting(stage: str, done: int, total: int) -> None:
-        nonlocal stages
-        stages = total
-        tell(stage, done, total + outputs)
-
-    def while_saving(stage: str, done: int, total: int) -> None:
-        tell(stage, stages + done, stages + total)
-
-    return while_segmenting, while_saving
-
-
-def _make_share(tell: Callable[..., object], index: int, count: int, name: str) -> Callable[..., object]:
-    """Return what reports one photo's progress as a share of that of all photos."""
-
-    def progress(stage: str, done: int, total: int) -> None:
-        tell(f"{index + 1} of {count}, {name}: {stage}", index * total + done, count * total)
-
-    return progress
-
-
-def _say_why(error: BaseException) -> str:
-    return str(error) or "out of memory: try a smaller photo"
-
-
-def _say_failures(outcome: Outcome) -> str:
-    return "; ".join(f"cannot write {output}: {why}" for output, why in outcome.failed.items())
-
-
-def _say_outcome(job: Job, outcome: Outcome) -> str:
-    outputs = ", ".join(str(output) for output in job.outputs if output not in outcome.failed)
-    return f"{job.photo}: {_count_layers(outcome.result.alphas.shape[2])} in {outputs}"
-
-
-def _count_layers(count: int) -> str:
-    return f"{count} soft layer{'s' * (count > 1)}"
-
-
-def _say_tally(done: int, before: int, failed: int) -> str:
-    parts = [f"{done} done"]
-    if before:
-        parts.append(f"{before} finished before (--force does them again)")
-    if failed:
-        parts.append(f"{failed} failed")
-    return ", ".join(parts)

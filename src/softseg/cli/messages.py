@@ -1,4 +1,4 @@
-"""What the command line says when something is wrong: a line each, on standard error."""
+"""What the command line says: results on standard output; what is wrong on standard error, a line each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,21 @@ def complain(message: str) -> None:
     message : str
         Any text; its line breaks are printed as spaces.
     """
-    print(f"softseg: {' '.join(message.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal may be closed: there is nobody to complain to
+        print(f"softseg: {' '.join(message.split())}", file=sys.stderr)
+
+
+def say(text: str) -> None:
+    r"""Print a text on standard output, even if it has names in it that the terminal cannot show.
+
+    Parameters
+    ----------
+    text : str
+        What is printed as it is, but for bytes of file names that are no text, and for characters that the
+        terminal has not: they are printed as numbers, such as ``\xff``.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 @contextlib.contextmanager

@@ -11,15 +11,24 @@ from jaxtyping import Bool
 
 from softseg._files import whole_files
 from softseg.formats.label_map import labels_of
+from softseg.formats.outlines import outlines
 
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
 # COCO numbers images; the file holds one.
 IMAGE_ID = 1
+# How run lengths may be written.
+COUNTS = ("string", "list")
 
 
-def save_coco(path: Path, result: Decomposition, file_name: str | None = None) -> None:
+def save_coco(
+    path: Path,
+    result: Decomposition,
+    file_name: str | None = None,
+    counts: str = "string",
+    polygons: bool = False,
+) -> None:
     """Write one image, one category per layer, and one annotation per layer, as COCO's JSON.
 
     The masks are those of the label map, as run lengths (RLE): they are disjoint and together cover the
@@ -33,14 +42,29 @@ def save_coco(path: Path, result: Decomposition, file_name: str | None = None) -
     result : SoftSegmentation
         What to write.
     file_name : str, optional
-        What the photo's file is called where the annotations will be used. Default: like this file, but
-        ``.jpg``.
+        What the photo's file is called where the annotations will be used. The command line gives the
+        photo's own name. Default: like this file, but ``.jpg``, because a result does not know the file it
+        came from.
+    counts : {"string", "list"}
+        How run lengths are written: ``"string"`` as pycocotools writes and reads them, ``"list"`` as plain
+        numbers, which COCO's own annotations of crowds have.
+    polygons : bool
+        Whether masks are polygons instead, for tools that read nothing else. They run along the edges of
+        pixels, so that pycocotools makes the same masks of them, and a mask with holes is cut open to each
+        (`softseg.formats.outlines.outlines`). ``counts`` then says nothing.
+
+    Raises
+    ------
+    ValueError
+        If ``counts`` is neither of the two.
 
     Examples
     --------
     >>> from softseg import segment
     >>> segment("photo.png").save("photo.json", file_name="photo.png")  # doctest: +SKIP
     """
+    if counts not in COUNTS:
+        raise ValueError(f"counts: expected {' or '.join(map(repr, COUNTS))}, got {counts!r}")
     labels = labels_of(result.alphas)
     height, width = labels.shape
     layers = range(result.alphas.shape[2])
@@ -49,22 +73,49 @@ def save_coco(path: Path, result: Decomposition, file_name: str | None = None) -
         "info": {"description": "softseg: the most opaque layer of each pixel"},
         "images": [{"id": IMAGE_ID, "file_name": name, "width": width, "height": height}],
         "categories": [{"id": k + 1, "name": f"layer {k + 1}", "supercategory": "layer"} for k in layers],
-        "annotations": [_annotate(k + 1, labels == k) for k in layers if (labels == k).any()],
+        "annotations": [
+            _annotate(k + 1, labels == k, counts, polygons) for k in layers if (labels == k).any()
+        ],
     }
     with whole_files(path.parent) as scratch:
-        (scratch / path.name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        (scratch / path.name).write_text(_as_json(content), encoding="utf-8")
 
 
-def _annotate(number: int, mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
+def _as_json(content: dict[str, Any]) -> str:
+    """Return JSON; all letters stand as they are unless a file's name has bytes that are no text."""
+    text = json.dumps(content, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(content)
+    return text
+
+
+def _annotate(number: int, mask: Bool[np.ndarray, "H W"], counts: str, polygons: bool) -> dict[str, Any]:
     from pycocotools import mask as coco
 
     run_lengths = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+    if polygons:
+        segmentation: Any = [
+            [float(value) for corner in polygon for value in corner] for polygon in outlines(mask)
+        ]
+    elif counts == "list":
+        segmentation = {"size": run_lengths["size"], "counts": _count_runs(mask)}
+    else:
+        segmentation = {"size": run_lengths["size"], "counts": run_lengths["counts"].decode("ascii")}
     return {
         "id": number,
         "image_id": IMAGE_ID,
         "category_id": number,
-        "segmentation": {"size": run_lengths["size"], "counts": run_lengths["counts"].decode("ascii")},
+        "segmentation": segmentation,
         "area": int(coco.area(run_lengths)),
         "bbox": coco.toBbox(run_lengths).tolist(),  # x, y, width, height
         "iscrowd": 0,
     }
+
+
+def _count_runs(mask: Bool[np.ndarray, "H W"]) -> list[int]:
+    """Return the lengths of the runs down the columns, outside the mask and inside in turn."""
+    values = np.concatenate([[False], mask.ravel(order="F")])
+    changes = np.flatnonzero(values[1:] != values[:-1])
+    return np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()

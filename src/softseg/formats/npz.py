@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +73,7 @@ def save_npz(path: Path, result: Decomposition) -> None:
                                                (of length 1) and the constant 1
     ``timing_stages``         (t,)             str, the stages that were timed
     ``timing_seconds``        (t,)             float64, how long each took
+    ``profile``               (n,)             uint8, the ICC profile of the photo's file; only if it had one
     ========================  ===============  =====================================================
 
     Earlier development versions wrote ``alphas`` (H, W, K) as float32, and ``image`` and ``colors`` always.
@@ -132,8 +132,10 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
         return _build_parts(_read(path), affinity)
     except FileNotFoundError:
         raise FileNotFoundError(f"path: no such file: {os.fspath(path)}") from None
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = f"no array {error}" if isinstance(error, KeyError) else error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever comes of a damaged file, or of one that was never ours
+        reason = f"no array {error}" if isinstance(error, KeyError) else _say_in_short(error)
         raise ValueError(
             f"path: expected an archive that softseg saved, got {os.fspath(path)}: {reason}"
         ) from error
@@ -161,6 +163,9 @@ def _yield_arrays(result: Decomposition) -> Iterator[tuple[str, np.ndarray]]:
     yield "converged", np.array(pairs.converged)
     yield "timing_stages", np.array(list(result.timings), dtype=str)
     yield "timing_seconds", np.array(list(result.timings.values()), dtype=np.float64)
+    profile = getattr(result, "profile", None)
+    if profile is not None:
+        yield "profile", np.frombuffer(profile, dtype=np.uint8)
     planes, step = packed(pairs.vectors, len(pairs.vectors) * EIGENVECTOR_BYTES)
     yield "eigenvector_bytes", planes
     yield "eigenvector_step", np.array(step)
@@ -205,7 +210,7 @@ def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> di
     coefficients = arrays["initial_coefficients"]
     return {
         "image": image,
-        "alphas": _find_alphas(arrays),
+        "alphas": _find_alphas(arrays, (image.shape[0], image.shape[1])),
         "scene": scene,
         **restored_affinity(str(arrays["affinity"]), affinity),
         "eigenpairs": Eigenpairs(
@@ -215,8 +220,14 @@ def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> di
         "timings": dict(
             zip(arrays["timing_stages"].tolist(), arrays["timing_seconds"].tolist(), strict=True)
         ),
+        "profile": arrays["profile"].tobytes() if "profile" in arrays else None,
         "given_colors": arrays["colors"] / np.float32(255) if "colors" in arrays else None,
     }
+
+
+def _say_in_short(error: Exception) -> str:
+    """Return an error's first line, or its name if it has none: a compiler's has dozens."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _find_photo(arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -225,7 +236,17 @@ def _find_photo(arrays: dict[str, np.ndarray]) -> np.ndarray:
     return unpacked_photo(arrays["image_differences"])
 
 
-def _find_alphas(arrays: dict[str, np.ndarray]) -> np.ndarray:
+def _find_alphas(arrays: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     if "alphas" in arrays:  # an earlier development version's
-        return arrays["alphas"]
-    return unpacked_alphas(arrays["alpha_bytes"], arrays["largest_layer"])
+        alphas = arrays["alphas"]
+    else:
+        planes, largest = arrays["alpha_bytes"], arrays["largest_layer"]
+        # Kernels do not look whether an index is within an array.
+        if planes.ndim != 4 or planes.shape != (2, planes.shape[1], *shape) or largest.shape != shape:
+            raise ValueError(f"alphas of shapes {planes.shape} and {largest.shape} for a photo {shape}")
+        if planes.dtype != np.uint8 or largest.dtype.kind != "u" or largest.max() >= planes.shape[1] - 1:
+            raise ValueError("a layer that is not there")
+        alphas = unpacked_alphas(planes, largest)
+    if alphas.ndim != 3 or alphas.shape[:2] != shape or not (alphas.min() >= 0 and alphas.max() <= 1):
+        raise ValueError(f"alphas of shape {alphas.shape} for a photo {shape}, or out of range")
+    return alphas

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from softseg._files import whole_files
+from softseg.formats.color_space import OutputSpace
 from softseg.images import eight_bits
 from softseg.layers.stack import color_strips
 from softseg.progress import tick
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 STRATEGY = zlib.Z_RLE
 
 
-def save_png_folder(folder: Path, result: Decomposition) -> None:
+def save_png_folder(folder: Path, result: Decomposition, profile: str = "srgb") -> None:
     """Write each layer to ``layer_1.png``, ``layer_2.png``, ...: RGBA, 8 bits, straight alpha.
+
+    Each file has its color profile in it.
 
     Parameters
     ----------
@@ -35,27 +38,39 @@ def save_png_folder(folder: Path, result: Decomposition) -> None:
         last one are removed, so that the folder holds one result.
     result : SoftSegmentation
         What to write.
+    profile : {"srgb", "source"}
+        The colors' profile: sRGB, or that of the photo's file, into which they are converted back; sRGB if it
+        had none.
+
+    Raises
+    ------
+    ValueError
+        If ``profile`` is neither, or colors cannot be converted into that of the photo.
 
     Examples
     --------
     >>> from softseg import segment
     >>> segment("photo.jpg").save("layers")  # doctest: +SKIP
     """
+    space = OutputSpace.of(result, profile)
     with whole_files(folder) as scratch:
-        for number, layer in enumerate(_round(result), start=1):
+        for number, layer in enumerate(_round(result, space), start=1):
             tick()
-            Image.fromarray(layer).save(scratch / f"layer_{number}.png", compress_type=STRATEGY)
+            Image.fromarray(layer).save(
+                scratch / f"layer_{number}.png", compress_type=STRATEGY, icc_profile=space.profile
+            )
     for file in folder.glob("layer_*.png"):
         match = re.fullmatch(r"layer_([1-9][0-9]*)\.png", file.name)
         if match and int(match[1]) > result.alphas.shape[2]:
             file.unlink()
 
 
-def _round(result: Decomposition) -> UInt8[np.ndarray, "K H W 4"]:
+def _round(result: Decomposition, space: OutputSpace) -> UInt8[np.ndarray, "K H W 4"]:
     """Return each layer's colors and alpha in 8 bits."""
     height, width, count = result.alphas.shape
     pixels = np.empty((count, height, width, 4), dtype=np.uint8)
     for rows, colors in color_strips(result):
+        _, colors = space.converted(result.image[rows], result.alphas[rows], colors)
         pixels[:, rows, :, :3] = np.moveaxis(eight_bits(colors), 2, 0)
         pixels[:, rows, :, 3] = np.moveaxis(eight_bits(result.alphas[rows]), 2, 0)
     return pixels

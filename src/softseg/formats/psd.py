@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from softseg._files import whole_files
+from softseg.formats.color_space import OutputSpace
 from softseg.formats.rounding import (
     OPAQUE,
     nearest_colors,
@@ -39,7 +40,7 @@ BLACK = "black"
 Plane = list[tuple[bytes, bytes]]
 
 
-def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
+def save_psd(path: Path, result: Decomposition, blend: str = "add", profile: str = "srgb") -> None:
     """Write the layers, named ``layer 1``, ``layer 2``, ..., from back to front in the result's order.
 
     Each layer has straight colors and its opacity as transparency, 8 bits each. Together they show the photo,
@@ -56,11 +57,14 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
         ``"add"``: the opacities are the layers' alphas. Each layer lies over black in a group of its own, and
         the groups add up (linear dodge) on a black base. ``"normal"``: each layer covers those behind it,
         with the opacities that show the photo that way; only the front layer's is its alpha.
+    profile : {"srgb", "source"}
+        The profile of the colors, which the file holds: sRGB, or that of the photo's file, into which they
+        are converted back; sRGB if it had none.
 
     Raises
     ------
     ValueError
-        If ``blend`` is neither.
+        If ``blend`` or ``profile`` is neither, or colors cannot be converted into the photo's profile.
 
     Notes
     -----
@@ -75,18 +79,22 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add") -> None:
     """
     if blend not in BLENDS:
         raise ValueError(f"blend: expected {' or '.join(map(repr, BLENDS))}, got {blend!r}")
+    space = OutputSpace.of(result, profile)
     order = list(result.order)
     names = [f"layer {layer + 1}" for layer in order]
     with whole_files(path.parent) as scratch:
         document = _outline(names, grouped=blend == "add")
-        layers = dict(zip(names, _pack_layers(result, order, blend), strict=True))
+        layers = dict(zip(names, _pack_layers(result, order, blend, space), strict=True))
         _fill(document, result.image.shape[:2], layers)
-        document.image_data = _pack_photo(result.image)
+        document.image_data = _pack_photo(result.image, space)
+        _embed(document, space.profile)
         with open(scratch / path.name, "wb") as file:
             document.write(file)
 
 
-def _pack_layers(result: Decomposition, order: Sequence[int], blend: str) -> list[list[Plane]]:
+def _pack_layers(
+    result: Decomposition, order: Sequence[int], blend: str, space: OutputSpace
+) -> list[list[Plane]]:
     """Return each layer's planes of opacity, red, green and blue, from back to front."""
     layers: list[list[Plane]] = [[[], [], [], []] for _ in order]
     for rows, colors in color_strips(result):
@@ -95,7 +103,8 @@ def _pack_layers(result: Decomposition, order: Sequence[int], blend: str) -> lis
         if blend == "normal":
             opacities = over_opacities(opacities)
             shares = shares_when_over(opacities)
-        pixels = eight_bits(nearest_colors(result.image[rows], shares, colors[:, :, order]))
+        image, colors = space.converted(result.image[rows], result.alphas[rows], colors)
+        pixels = eight_bits(nearest_colors(image, shares, colors[:, :, order]))
         for place, (opacity, *channels) in enumerate(layers):
             opacity.append(_compress(opacities[:, :, place]))
             for number, channel in enumerate(channels):
@@ -103,13 +112,22 @@ def _pack_layers(result: Decomposition, order: Sequence[int], blend: str) -> lis
     return layers
 
 
-def _pack_photo(image: Float[np.ndarray, "H W 3"]) -> ImageData:
+def _embed(document: PSD, profile: bytes) -> None:
+    """Put a color profile into a document."""
+    from psd_tools.constants import Resource
+    from psd_tools.psd.image_resources import ImageResource
+
+    key = Resource.ICC_PROFILE
+    document.image_resources[key] = ImageResource(key=key.value, data=profile)
+
+
+def _pack_photo(image: Float[np.ndarray, "H W 3"], space: OutputSpace) -> ImageData:
     """Return the flattened picture. It is the photo; psd-tools would put the layers together for it."""
     from psd_tools.psd.image_data import ImageData
 
     planes: list[Plane] = [[], [], []]
     for rows in piece_rows(*image.shape[:2]):
-        pixels = eight_bits(image[rows])
+        pixels = eight_bits(space.converted_photo(image[rows]))
         for number, plane in enumerate(planes):
             plane.append(_compress(pixels[:, :, number]))
     return _as_run_lengths(ImageData, planes)

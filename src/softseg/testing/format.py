@@ -248,7 +248,7 @@ def options_of(suffix: str) -> dict[str, Any]:
     --------
     >>> from softseg.testing.format import options_of
     >>> options_of(".psd")
-    {'blend': 'add'}
+    {'blend': 'add', 'profile': 'srgb'}
     """
     _, _, *options = inspect.signature(FORMATS[suffix].load_writer()).parameters.values()
     return {

@@ -1,0 +1,57 @@
+"""What a result depends on besides its photo, in a form that can be kept beside it and compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+
+def make_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as JSON can hold them, such that equal ones are equal.
+
+    Arrays are replaced by a hash of their content, affinities and eigensolvers by their repr, and names of
+    extractors by what they stand for now: the same network may have got other weights. Options that are None
+    are left out: the version of softseg stands for the defaults.
+
+    Parameters
+    ----------
+    options : mapping
+        All on which the result depends, by name.
+
+    Returns
+    -------
+    dict
+        Numbers and texts by name.
+
+    Examples
+    --------
+    >>> from softseg.cli.recipe import make_recipe
+    >>> make_recipe({"rng": 3, "n_layers": None, "features": "low-level"})
+    {'rng': 3, 'features': 'LowLevelFeatures()'}
+    """
+    recipe = {name: _describe(value) for name, value in options.items() if value is not None}
+    if "features" in options and (options["features"] is None or isinstance(options["features"], str)):
+        recipe["features"] = _identify_extractor(options["features"] or "default")
+    return recipe
+
+
+def _describe(value: Any) -> Any:
+    if isinstance(value, bool | int | float | str):
+        return value
+    if hasattr(value, "__array__"):
+        import numpy as np
+
+        array = np.asarray(value)
+        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        return f"{array.dtype} {array.shape} {hashlib.sha256(content.data).hexdigest()}"
+    return repr(value)
+
+
+def _identify_extractor(name: str) -> str:
+    from softseg.features import get_extractor
+
+    try:
+        return get_extractor(name).fingerprint()
+    except (ImportError, OSError, TypeError, ValueError):  # it cannot be used: `segment` says why
+        return name

@@ -1,0 +1,243 @@
+"""Photos are opened and decoded: which library reads which file, and one line for whatever it raises."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from softseg.photos import tiff
+from softseg.photos.decoded import Decoded, Space, UnsuitableError, upright
+from softseg.photos.deep import decode_deep, profile_of_png
+from softseg.photos.limits import check_frame, check_size
+from softseg.photos.profiles import ADOBE_GAMMA, ADOBE_RGB, make_profile
+
+# Where a file of the ISO base media format names its kind (ISO/IEC 14496-12, 4.3), and the kinds of HEIF.
+BRAND = slice(4, 12)
+HEIF_KINDS = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1")
+HEIF = tuple(b"ftyp" + kind.encode() for kind in HEIF_KINDS)
+# What the file begins with that tells its kind, in bytes.
+HEAD = 32
+# Files whose further pictures are not frames: a Photoshop file's are its layers.
+NO_FRAMES = {"PSD"}
+# Grays of Pillow that have 16 bits. Its older versions open such files with 32.
+SIXTEEN_BITS = 65535.0
+# DCF 2.0, 5.3: an interoperability index of a photo in Adobe RGB, which cameras write instead of a profile.
+ADOBE_INDEX = "R03"
+
+# Pillow's limit is a global, which is lifted while a file's header is read; threads must not do that at once.
+_limit_lock = threading.Lock()
+
+
+def decode(source: Any, frame: int | None, limit: float, name: str) -> Decoded:
+    """Read a file's or PIL image's levels, upright.
+
+    Parameters
+    ----------
+    source : path, file or PIL image
+        What to read.
+    frame : int or None
+        Which of several pictures; None is the first, or the one that the file names, or at which a PIL image
+        stands.
+    limit : float
+        The most pixels that a picture may have.
+    name : str
+        The photo's name in errors.
+
+    Returns
+    -------
+    Decoded
+        The levels and what they mean.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        In one line, if it cannot be read, for whatever reason.
+    """
+    shown = _show(source)
+    with _one_line_errors(shown, name):
+        if isinstance(source, Image.Image):
+            return _decode_pillow(source, frame, name)
+        with _open(source) as file:
+            return _decode_file(file, frame, limit, name)
+
+
+def _show(source: Any) -> str:
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    return str(getattr(source, "filename", None) or getattr(source, "name", None) or "the image")
+
+
+@contextlib.contextmanager
+def _one_line_errors(shown: str, name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into an error of one line; only a lack of memory stays what it is."""
+    try:
+        yield
+    except (UnsuitableError, MemoryError):
+        raise
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{name}: no such file: {shown}") from None
+    except UnidentifiedImageError:
+        raise ValueError(f"{name}: expected an image file that Pillow reads, got {shown}") from None
+    # Decoders raise anything on damaged files: struct.error, zlib.error, IndexError, RuntimeError and more.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{name}: cannot read {shown}: {reason}") from error
+
+
+@contextlib.contextmanager
+def _open(source: Any) -> Iterator[Any]:
+    """Open a path; give a file as it is, or in memory if its parts can only be read one after the other."""
+    if isinstance(source, str | os.PathLike):
+        with open(source, "rb") as file:
+            yield file
+    elif source.seekable():
+        source.seek(0)
+        yield source
+    else:
+        yield io.BytesIO(source.read())
+
+
+def _decode_file(file: Any, frame: int | None, limit: float, name: str) -> Decoded:
+    head = file.read(HEAD)
+    file.seek(0)
+    if head.startswith(tiff.MAGIC):
+        try:
+            return tiff.decode_tiff(file, frame, limit, name)
+        except tiff.BetterElsewhereError:
+            file.seek(0)
+    with _open_header(file, head, limit, name) as image:
+        decoded = None
+        if not frame:  # further frames of an animated PNG have 8 bits
+            decoded = decode_deep(file, head)
+            if decoded is None:
+                file.seek(0)
+        if decoded is None:
+            return _decode_pillow(image, frame, name)
+        frames = _count_frames(image)
+        check_frame(frame, frames, name)
+        return _replace(
+            decoded,
+            levels=upright(decoded.levels, image.getexif().get(ExifTags.Base.Orientation)),
+            profile=_find_profile(image),
+            frames=frames,
+            chosen=frame is not None,
+        )
+
+
+def _replace(decoded: Decoded, **changes: Any) -> Decoded:
+    return Decoded(**{**vars(decoded), **changes})
+
+
+def _open_header(file: Any, head: bytes, limit: float, name: str) -> Image.Image:
+    """Open an image without decoding it, and check its size in place of Pillow, which would warn too."""
+    if head[BRAND] in HEIF:
+        image = _open_heif(file, name)
+    else:
+        with _limit_lock:
+            usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                image = Image.open(file)
+            finally:
+                Image.MAX_IMAGE_PIXELS = usual
+    check_size(*image.size, limit)
+    return image
+
+
+def _open_heif(file: Any, name: str) -> Image.Image:
+    if importlib.util.find_spec("pillow_heif") is None:
+        raise UnsuitableError(f"{name}: HEIC photos need pillow-heif: pip install softseg[heif]")
+    from pillow_heif import HeifImageFile
+
+    image: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
+    return image
+
+
+def _count_frames(image: Image.Image) -> int:
+    return 1 if image.format in NO_FRAMES else getattr(image, "n_frames", 1)
+
+
+def _decode_pillow(image: Image.Image, frame: int | None, name: str) -> Decoded:
+    """Return a PIL image's levels, upright."""
+    frames, at = _count_frames(image), getattr(image, "tell", int)()
+    check_frame(frame, frames, name)
+    chosen = frame is not None or at > 0
+    if frame is not None and frame != at:
+        image.seek(frame)
+    elif frames > 1 and not chosen and image.format == "MPO":
+        frames = _count_alike(image, frames)
+    profile = _find_profile(image)
+    orientation = image.getexif().get(ExifTags.Base.Orientation)
+    decoded = _read_pixels(image)
+    if frame is not None and frame != at:
+        image.seek(at)  # where the caller left it
+    if decoded.levels.ndim == 2:
+        decoded = _replace(decoded, levels=decoded.levels[..., None])
+    return _replace(
+        decoded,
+        levels=upright(decoded.levels, orientation),
+        profile=profile,
+        frames=frames,
+        chosen=chosen,
+    )
+
+
+def _count_alike(image: Image.Image, frames: int) -> int:
+    """Return how many pictures of a phone's or camera's file are as large as the first, which is stood at.
+
+    Smaller ones are previews and gain maps, which belong to the first.
+    """
+    kind = image.size, image.mode
+    alike = 1
+    for frame in range(1, frames):
+        image.seek(frame)
+        alike += (image.size, image.mode) == kind
+    image.seek(0)
+    return alike
+
+
+def _read_pixels(image: Image.Image) -> Decoded:
+    mode = image.mode
+    if mode.startswith("I"):
+        return Decoded(np.asarray(image), "gray", SIXTEEN_BITS if mode == "I" else None)
+    if mode == "F":
+        return Decoded(np.asarray(image), "gray")
+    if mode == "CMYK":
+        return Decoded(np.asarray(image), "cmyk")
+    if mode == "LAB":
+        # L* is stretched to 0 .. 255, a* and b* are signed.
+        levels = np.asarray(image)
+        lab = levels.astype(np.int8).astype(np.float32)
+        lab[:, :, 0] = levels[:, :, 0] * np.float32(100 / 255)
+        return Decoded(lab, "lab")
+    space: Space = "gray" if mode in ("1", "L", "LA", "La") else "rgb"
+    if image.has_transparency_data or mode == "La":
+        straight = image.convert("LA") if mode == "La" else image
+        return Decoded(np.asarray(straight.convert("LA" if space == "gray" else "RGBA")), space, opacity=True)
+    plain = "L" if space == "gray" else "RGB"
+    # An image of this mode would be copied.
+    return Decoded(np.asarray(image if mode == plain else image.convert(plain)), space)
+
+
+def _find_profile(image: Image.Image) -> bytes | None:
+    """Return the image's ICC profile, or one for what its other marks say of its colors."""
+    profile = image.info.get("icc_profile")
+    if isinstance(profile, bytes) and profile:
+        return profile
+    if image.format == "PNG":
+        return profile_of_png(image.info)
+    index = image.getexif().get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
+    if image.mode == "RGB" and isinstance(index, str | bytes):
+        text = index.decode("latin-1") if isinstance(index, bytes) else index
+        if text.startswith(ADOBE_INDEX):
+            return make_profile(ADOBE_RGB, ADOBE_GAMMA)
+    return None
