@@ -18,13 +18,14 @@ from softseg.eigen import Eigenpairs, Eigensolver
 from softseg.features import FeatureExtractor, get_extractor
 from softseg.grid import Stencil
 from softseg.images import as_features, as_labels, shrink
+from softseg.memory import parse_memory, plan_working_pixels, used_memory
 from softseg.photos import as_photo, with_transparent_layer
 from softseg.progress import Stages, reporter, tick
 from softseg.result import SoftSegmentation
 from softseg.scene import Scene, preprocess_given
 from softseg.settings import DEFAULT, Settings
 from softseg.sparsify import constrained, group, initial_clusters, project_to_simplex
-from softseg.sparsify.layer_count import check_layers
+from softseg.sparsify.layer_count import MOST_AUTOMATIC_LAYERS, check_layers
 from softseg.sparsify.relaxed_stage import relaxed_on
 from softseg.upsampling import carried_up
 
@@ -44,6 +45,7 @@ def segment(
     settings: Settings | None = None,
     progress: bool | Callable[[str, int, int], object] | None = None,
     background: Any = None,
+    max_memory: int | str | None = None,
 ) -> SoftSegmentation:
     """Decompose a photo into soft layers that follow the objects of the scene.
 
@@ -82,6 +84,9 @@ def segment(
         ``"layer"``, what is transparent becomes a layer of its own, the last, besides the ``n_layers`` of the
         photo over white, of which those are left out that only this white belonged to. Default: white, with
         a warning.
+    max_memory : int or str, optional
+        How much memory the process may have in the end, saving included: bytes, or ``"4GB"``. Where that is
+        little, the working size is smaller, with a warning. Default: any amount.
 
     Returns
     -------
@@ -119,8 +124,11 @@ def segment(
     check_count("n_initial", n_initial)
     check_layers(n_layers)
     generator(rng)  # checked here; every stage gets it as it is, so that the stages alone give the same bits
+    limit = None if max_memory is None else parse_memory(max_memory)
     source = as_photo(image, background=background)
     photo = source.pixels
+    if limit is not None:
+        settings = _fit_into_memory(settings, limit, photo.shape, n_layers, n_eigenvectors)
     working = photo if settings.working_pixels is None else shrink(photo, settings.working_pixels)
     make_scene = _scene_maker(photo, working, features, superpixels, n_superpixels)
 
@@ -172,6 +180,22 @@ def _choose_settings(settings: Settings | None, eigensolver: Any, working_pixels
     if not isinstance(working_pixels, str) or working_pixels != "default":
         settings = replace(settings, working_pixels=working_pixels)
     return settings
+
+
+def _fit_into_memory(
+    settings: Settings, limit: int, shape: tuple[int, ...], n_layers: int | str, n_eigenvectors: int
+) -> Settings:
+    """Return the settings with as small a working size as the memory asks for."""
+    height, width = shape[:2]
+    count = MOST_AUTOMATIC_LAYERS if isinstance(n_layers, str) else n_layers
+    planned = plan_working_pixels(limit, used_memory(), height, width, count, n_eigenvectors)
+    if planned >= min(height * width, settings.working_pixels or height * width):
+        return settings
+    warnings.warn(
+        f"max_memory: the working size is about {planned} pixels, to stay within {limit / 1e9:.1f} GB",
+        stacklevel=3,
+    )
+    return replace(settings, working_pixels=planned)
 
 
 def _choose_affinity(affinity: Affinity | str | None) -> Affinity:
