@@ -129,3 +129,17 @@ def test_bad_arrays_are_named_in_one_line(features, image, message):
 def test_bad_numbers():
     with pytest.raises(ValueError, match="n_components"):
         preprocess(GOOD, IMAGE, n_components=0)
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(100, 1), (0, 1000), (0, 1e300)])
+def test_a_warning_if_clipping_leaves_little(rng, offset, scale):
+    features = offset + scale * rng.normal(size=(6, 9, 4))
+    with pytest.warns(UserWarning, match=r"features: 1?\d\d% of the values lie outside \[-5, 5\]") as caught:
+        preprocess(features, IMAGE)
+    assert "\n" not in str(caught[0].message)
+
+
+def test_no_warning_for_a_constant_channel_far_away_or_for_some_large_values(rng):
+    features = rng.normal(0, 9, (30, 21, 4))
+    features[..., 3] = 1e6
+    preprocess(features, rng.random((30, 21, 3)))

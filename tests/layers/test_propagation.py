@@ -126,6 +126,33 @@ def test_all_attraction_needs_no_raising(scene: Scene, strokes: np.ndarray) -> N
     np.testing.assert_allclose(propagate(plain, strokes, [0.8, 0]), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (3, 50), (8, 8), (24, 32)])
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_strong_repulsion_between_neighbors(shape: tuple[int, int], count: int) -> None:
+    # One superpixel for each pixel, as strong as the matting term, and too few eigenvectors for all cuts.
+    scene = Scene(
+        np.random.default_rng(0).random((*shape, 3)),
+        np.random.default_rng(1).random((*shape, 3)),
+        np.arange(shape[0] * shape[1]).reshape(shape),
+    )
+    affinity = MattingAffinity() + SemanticAffinity()
+    laplacian = affinity.laplacian(scene)
+    pairs = ShiftInvert().solve(laplacian, count)
+    assert pairs.values[0] < -0.1
+    one = np.ones((*shape, 1), np.float32)
+    result = SoftSegmentation(scene.image, one, scene, affinity, pairs, one, {}, given_laplacian=laplacian)
+    strokes = np.zeros(shape, int)
+    strokes[0, 0] = 1
+    spread = propagate(result, strokes, [1.0])
+    raised = np.maximum(pairs.values, 0) - pairs.values
+    unknown = max(-pairs.values[-1], 0)
+    matrix = laplacian.matrix.toarray() + unknown * np.eye(strokes.size)
+    matrix += pairs.vectors @ np.diag(raised - unknown) @ pairs.vectors.T
+    matrix += np.diag(STROKE * (strokes.ravel() > 0) + REST / strokes.size)
+    expected = np.linalg.solve(matrix, STROKE * (strokes.ravel() > 0)).reshape(shape).clip(0, 1)
+    np.testing.assert_allclose(spread, expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("labels", "values", "kind", "message"),
     [

@@ -58,3 +58,16 @@ def test_sizes_must_fit() -> None:
         group(stripes(2, 4), FEATURES.transpose(1, 0, 2))
     with pytest.raises(ValueError, match=r"\An_layers: expected an integer of at least 1, got 0\Z"):
         group(stripes(2, 4), FEATURES, n_layers=0)
+
+
+@pytest.mark.parametrize("n_layers", [2, 3])
+def test_what_is_left_of_a_faded_layer_makes_no_group(n_layers: int) -> None:
+    # The last layer has a little of one pixel, whose features lie far from all others.
+    alphas = np.concatenate([stripes(2, 2, 2), np.zeros((4, 6, 1))], axis=2)
+    alphas[3, 5, 2:] = 0.98, 0.02
+    features = FEATURES.copy()
+    features[3, 5] = (0.5, 99)
+    grouped = group(alphas, features, n_layers)
+    assert grouped.shape[2] == n_layers
+    assert grouped.max(axis=(0, 1)).min() > 0.9
+    np.testing.assert_allclose(grouped.sum(axis=2), alphas.sum(axis=2), rtol=1e-14)

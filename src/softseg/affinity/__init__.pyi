@@ -1,3 +1,4 @@
+from .attraction import without_repulsion
 from .base import Affinity, Scaled, Sum
 from .color import ColorAffinity
 from .matting import MattingAffinity
@@ -13,4 +14,5 @@ __all__ = [
     "SemanticAffinity",
     "Sum",
     "register",
+    "without_repulsion",
 ]

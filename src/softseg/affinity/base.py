@@ -95,7 +95,7 @@ class Affinity(abc.ABC):
     def __add__(self, other: object) -> Affinity:
         if not isinstance(other, Affinity):
             return NotImplemented
-        return Sum((*_list_terms(self), *_list_terms(other)))
+        return Sum((*list_terms(self), *list_terms(other)))
 
     def __radd__(self, other: object) -> Affinity:
         # The built-in sum() starts from the integer 0.
@@ -147,7 +147,21 @@ class Sum(Affinity):
         return " + ".join(map(repr, self.terms))
 
 
-def _list_terms(affinity: Affinity) -> tuple[Affinity, ...]:
+def list_terms(affinity: Affinity) -> tuple[Affinity, ...]:
+    """Return the terms of a sum, each with its factor; any other affinity is its own only term.
+
+    Parameters
+    ----------
+    affinity : Affinity
+        As `+` and `*` return it.
+
+    Examples
+    --------
+    >>> from softseg import ColorAffinity, MattingAffinity
+    >>> from softseg.affinity.base import list_terms
+    >>> len(list_terms(MattingAffinity() + 0.01 * ColorAffinity()))
+    2
+    """
     return affinity.terms if isinstance(affinity, Sum) else (affinity,)
 
 

@@ -19,7 +19,13 @@ from softseg.cli.choices import parse_choice, read_features
 from softseg.cli.convert import convert_checkpoint
 from softseg.cli.messages import BAD_USAGE, DONE, FAILED, INTERRUPTED, complain, one_line_warnings, say
 from softseg.cli.outputs import Job, known_formats, make_plan
-from softseg.cli.reading import check_background, check_profile, parse_channels, standard_input_as_file
+from softseg.cli.reading import (
+    check_background,
+    check_memory,
+    check_profile,
+    parse_channels,
+    standard_input_as_file,
+)
 from softseg.cli.recipe import make_recipe
 from softseg.cli.select import EXAMPLES as SELECT_EXAMPLES
 from softseg.cli.select import select
@@ -252,6 +258,14 @@ def segment(
             help="The most pixels that a file may have. [dim]Default: 179 million[/dim]",
         ),
     ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--max-memory",
+            metavar="SIZE",
+            help="How much memory to take, such as 4GB; where that is little, the working size is smaller.",
+        ),
+    ] = None,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -287,6 +301,7 @@ def segment(
         "n_superpixels": superpixels,
         "affinity": parse_choice(affinity, "Affinity"),
         "eigensolver": parse_choice(eigensolver, "Eigensolver"),
+        "max_memory": check_memory(max_memory),
     }
     options = {
         "features": None if features is None else read_features(features),

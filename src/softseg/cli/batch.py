@@ -243,8 +243,9 @@ def decompose(
     for index, output in enumerate(job.outputs):
         with stages.stage(f"saving {output}"):
             try:
-                if index == 0 and _count_colored(job) > 1:
-                    # Found once for all. If there is no room for them, each writer finds them piece by piece.
+                if index == 0 and _count_colored(job) > 1 and "max_memory" not in options:
+                    # Found once for all. If there is no room for them, each writer finds them piece by piece,
+                    # for which memory is planned.
                     with contextlib.suppress(MemoryError):
                         result.colors  # noqa: B018  # kept from now on
                 _save(output, job, result, made_from, writing or {})

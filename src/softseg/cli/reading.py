@@ -37,6 +37,18 @@ def check_background(text: str | None) -> str | None:
     return text
 
 
+def check_memory(text: str | None) -> str | None:
+    """Return what ``--max-memory`` stands for, which `softseg.segment` takes."""
+    from softseg.memory import parse_memory
+
+    if text is not None:
+        try:
+            parse_memory(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="'--max-memory'") from None
+    return text
+
+
 def check_profile(text: str) -> str:
     """Return what ``--profile`` stands for."""
     from softseg.photos import profiles

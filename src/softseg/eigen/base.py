@@ -137,6 +137,8 @@ class Eigensolver(abc.ABC):
         n = laplacian.matrix.shape[0]
         if k > n:
             raise ValueError(f"k: expected at most {n} eigenpairs, one per pixel, got {k}")
+        if not laplacian.matrix.data.any():
+            return _solve_zero(n, k)
         if n <= MOST_DENSE_PIXELS or LEAST_RATIO * k >= n:
             return _solve_densely(laplacian, k)
         pairs = self._solve(laplacian, k, generator(rng))
@@ -185,6 +187,11 @@ def sort_pairs(values: np.ndarray, vectors: np.ndarray, residuals: np.ndarray, c
 def find_signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " k"]:
     """Return, for each vector, the factor 1 or -1 that makes the sum of its entries positive."""
     return np.where(vectors.sum(axis=0, dtype=np.float64) < 0, -1.0, 1.0)
+
+
+def _solve_zero(n: int, k: int) -> Eigenpairs:
+    """Return pairs of a Laplacian without links: every vector is an eigenvector."""
+    return Eigenpairs(np.zeros(k), np.eye(n, k), np.zeros(k), converged=True)
 
 
 def _solve_densely(laplacian: Laplacian, k: int) -> Eigenpairs:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from softseg.grid.laplacian import Laplacian
 
 
+# The least mean diagonal entry of the local part that gives the unit of shifts, as a share of that of the
+# whole Laplacian: it is above a half for the published affinities. Single precision has seven digits, and a
+# shift must stand out from the entries by some of them. Chosen by the project's own tests.
+LEAST_LOCAL_SHARE = 1e-3
+
+
 @dataclass(frozen=True, eq=False)
 class FactorizedInverse(Prepared):
     """A preconditioner that multiplies by the inverse of a factorized matrix; subclasses say how to start."""
@@ -27,6 +33,16 @@ class FactorizedInverse(Prepared):
     def precondition(self, right: Float[np.ndarray, "N c"]) -> Float[np.ndarray, "N c"]:
         """Return the inverse times a block, in single precision."""
         return self.factors.solve(right)
+
+
+def choose_unit(laplacian: Laplacian) -> float:
+    """Return the unit of shifts: the mean diagonal entry of the local part over the number of pixels.
+
+    Where far links are all that a Laplacian has, or outweigh the near ones by far, it is a share of the whole
+    mean diagonal entry instead.
+    """
+    local, whole = (float(np.abs(m.diagonal()).mean()) for m in (laplacian.local, laplacian.matrix))
+    return max(local, LEAST_LOCAL_SHARE * whole) / laplacian.matrix.shape[0]
 
 
 def factorize_shifted(
@@ -44,7 +60,7 @@ def factorize_shifted(
     matrix : scipy.sparse.csr_array, shape (H*W, H*W)
         The Laplacian, or an approximation of it.
     laplacian : Laplacian
-        Its local part gives the unit of the shift, the mean diagonal entry over the number of pixels.
+        It gives the unit of the shift (`choose_unit`).
     relative_shift : float
         The first shift to try, in that unit.
     growth : float
@@ -61,9 +77,7 @@ def factorize_shifted(
     shift : float
         The shift that was found.
     """
-    local_diagonal = laplacian.local.diagonal()
-    shift = relative_shift * float(np.abs(local_diagonal).mean()) / local_diagonal.size
-    shift = max(shift, float(np.finfo(np.float32).tiny))
+    shift = relative_shift * choose_unit(laplacian)
     while True:
         try:
             factors = factorize(matrix, shift, laplacian.shape, LOCAL_RADIUS, kept, np.float32)

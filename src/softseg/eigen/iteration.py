@@ -25,6 +25,10 @@ UNSETTLED = 1.2
 # tolerance is: with an absolute tolerance alone, tiny eigenvalues would not have a single correct digit.
 # Chosen by the project's own tests.
 LARGEST_SHARE = 3e-3
+# Where all wanted eigenvalues are nearer to zero than this share of the preconditioner's shift, they count as
+# zeros, and errors are measured against this: a share of rounding has no meaning. The wanted eigenvalues of
+# photos go up to a few shifts. Chosen by the project.
+ZERO_SHARE = 1e-6
 # A direction of a basis is taken for rounding, and dropped, if its squared length is below this once all
 # basis vectors have been scaled to length one. Chosen by the project's own tests.
 DEPENDENT = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-10}
@@ -116,7 +120,7 @@ def iterate(
         W = precondition(R).astype(X.dtype, copy=False)
         # The estimate is negative where T is not positive definite, which is no sign of convergence.
         errors = np.abs(dense.column_products(R, W)) * undo_shift(shift, values[wanted])
-        unfinished = errors > rule.slack * limit_error(rule.goal, values[wanted])
+        unfinished = errors > rule.slack * limit_error(rule.goal, shift, values[wanted])
         settled[checked] = np.where(unfinished, 0, norms[checked])
         active = np.zeros(len(values), bool)
         active[checked] = unfinished
@@ -129,14 +133,19 @@ def iterate(
     return values, X, converged
 
 
-def limit_error(goal: float, values: Float[np.ndarray, " k"]) -> float:
+def limit_error(goal: float, shift: float, values: Float[np.ndarray, " k"]) -> float:
     """Return how large the error of an eigenvalue may be, given all wanted eigenvalues."""
-    return min(goal, LARGEST_SHARE * float(np.abs(values).max()))
+    return min(goal, LARGEST_SHARE * _measure_largest(shift, values))
 
 
 def undo_shift(shift: float, values: Float[np.ndarray, " k"]) -> float:
     """Return the largest factor by which the shift of T makes estimated errors of eigenvalues too small."""
-    return 1 + shift / float(np.abs(values).max())
+    return 1 + shift / _measure_largest(shift, values)
+
+
+def _measure_largest(shift: float, values: Float[np.ndarray, " k"]) -> float:
+    """Return the largest magnitude among eigenvalues; that of zeros is a small share of the shift."""
+    return max(float(np.abs(values).max()), ZERO_SHARE * shift)
 
 
 def complete_basis(

@@ -104,7 +104,7 @@ class LOBPCG(Eigensolver):
 
             tick()
             values, vectors, converged = refine(start.vectors.astype(np.float32))
-            if limit_error(goal, values[:k]) < SINGLE_PRECISION * diagonal:
+            if limit_error(goal, prepared.shift, values[:k]) < SINGLE_PRECISION * diagonal:
                 values, vectors, converged = refine(vectors.astype(np.float64))
             return sort_pairs(*_measure_pairs(problem, vectors[:, :k], dense), converged)
 
@@ -123,7 +123,7 @@ def _accept_start(
     values, vectors, residuals = _measure_pairs(problem, start.vectors[:, : rule.wanted], dense)
     rho, theta = values + shift, start.inverse_quotients[: rule.wanted]
     errors = np.abs(rho * (rho * theta - 1)) * undo_shift(shift, values)
-    converged = bool(errors.max() <= limit_error(rule.goal, values))
+    converged = bool(errors.max() <= limit_error(rule.goal, shift, values))
     return sort_pairs(values, vectors, residuals, converged) if converged else None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from scipy import sparse
 
-from softseg.eigen.factorized import FactorizedInverse, factorize_shifted
+from softseg.eigen.factorized import FactorizedInverse, choose_unit, factorize_shifted
 from softseg.eigen.preconditioner import Preconditioner, Prepared, Start
 from softseg.grid.links import FAR_SHARE
 
@@ -24,6 +24,11 @@ LOCAL_SHIFT = 5.0
 # The factor by which the shift grows if repelling links leave the shifted local part indefinite. Chosen by
 # the project's own tests.
 LOCAL_SHIFT_GROWTH = 10.0
+# The most of the far links' diagonal that is inverted with the near links, as a multiple of the mean diagonal
+# entry of the local part. It is less than one for the published affinities. Far links that outweigh the near
+# ones would make the inverse, and with it the estimate of errors, far too small for vectors that are smooth
+# across them: LOBPCG would stop too early. Chosen by the project's own tests.
+MOST_ATTRACTION = 10.0
 # The number of times that a block of noise is multiplied by the inverse, which leaves smooth vectors to start
 # from. Chosen by the project's own tests.
 INVERSE_ITERATIONS = 2
@@ -51,7 +56,8 @@ class LocalInverse(Preconditioner):
 
     def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
         """Factorize the local part, shifted to be positive definite."""
-        matrix = laplacian.local + FAR_SHARE * sparse.diags_array(laplacian.attraction)
+        most = MOST_ATTRACTION * choose_unit(laplacian) * laplacian.matrix.shape[0]
+        matrix = laplacian.local + sparse.diags_array(np.minimum(FAR_SHARE * laplacian.attraction, most))
         return _StartFromNoise(
             *factorize_shifted(sparse.csr_array(matrix), laplacian, LOCAL_SHIFT, LOCAL_SHIFT_GROWTH)
         )

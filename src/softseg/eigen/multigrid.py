@@ -12,6 +12,7 @@ from scipy import sparse
 
 from softseg._rng import legacy_seed
 from softseg.eigen.blocks import times_block
+from softseg.eigen.factorized import choose_unit
 from softseg.eigen.hierarchy import CoarseProblem, Hierarchy, Level, LongLinks
 from softseg.eigen.preconditioner import Preconditioner, Prepared
 from softseg.eigen.problem import Problem
@@ -81,7 +82,7 @@ def build_hierarchy(laplacian: Laplacian, rng: np.random.Generator) -> Hierarchy
     """
     local = laplacian.local
     n = local.shape[0]
-    shift = CYCLE_SHIFT * float(local.diagonal().mean()) / n
+    shift = CYCLE_SHIFT * choose_unit(laplacian)
     near_null = laplacian.near_null
     if near_null is None:
         near_null = smooth_random_vectors(local, rng)
@@ -106,6 +107,8 @@ def smooth_random_vectors(
     """
     n = local.shape[0]
     largest = float(abs(local).sum(axis=1).max())  # Gershgorin's bound on the eigenvalues
+    if largest == 0:  # no near links: the matrix annihilates everything
+        return np.column_stack([np.ones(n), rng.standard_normal((n, count))])
     low = RANDOM_VECTORS_FROM * largest
     center, radius = (largest + low) / 2, (largest - low) / 2
     before = rng.standard_normal((n, count))

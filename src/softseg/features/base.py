@@ -60,8 +60,9 @@ class FeatureExtractor(ABC):
     ) -> Float32[np.ndarray, "H W {n_components}"]:
         """Return the few channels that the affinities compare.
 
-        This method calls :meth:`extract` and then :func:`softseg.features.preprocess`. All other code gets
-        preprocessed features from this method. So an extractor that already has them, on disk for example,
+        This method calls :meth:`extract` and then :func:`softseg.features.preprocess`, and gives regions of
+        one color the same features (`softseg.features.plain`). All other code gets preprocessed features
+        from this method. So an extractor that already has them, on disk for example,
         overrides this method, and nothing is preprocessed twice.
 
         Parameters
@@ -76,9 +77,10 @@ class FeatureExtractor(ABC):
         array of float32, shape (H, W, n_components)
             In [0, 1].
         """
+        from softseg.features.plain import level_plain_regions
         from softseg.features.preprocessing import preprocess
 
-        return preprocess(self.extract(image), image, n_components)
+        return level_plain_regions(preprocess(self.extract(image), image, n_components), image)
 
     def fingerprint(self) -> str:
         """Return a text that tells extractors apart: those of equal fingerprints compute equal features.

@@ -6,8 +6,10 @@ and to stretch their first principal components to [0, 1] each.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Shaped
 from numpy.typing import ArrayLike
 
 from softseg._checks import check_count
@@ -24,6 +26,11 @@ from softseg.features.filtering import (
 # Raw features are clipped to plus and minus this, as published (Aksoy et al. 2018, and the code released with
 # it).
 _CLIP = 5.0
+
+# If more than this share of the values is clipped, there is a warning: hardly more than their signs is left,
+# or nothing, where all of a channel lie on one side. Of normal values of unit variance, one in a million is
+# clipped. A few outliers, which clipping is for, give no warning. Chosen by the project.
+_MOST_CLIPPED = 0.9
 
 # A component whose range is at most this, relative to the largest magnitude among the filtered features,
 # counts as constant. Features are float32, so that rounding leaves a range of about 1e-7 of the largest
@@ -71,6 +78,11 @@ def preprocess(
         If an array has the wrong rank or size or is not finite, or ``n_components`` is not an integer of at
         least 1.
 
+    Warns
+    -----
+    UserWarning
+        If more than nine in ten values lie outside [-5, 5], not counting channels that are constant.
+
     Notes
     -----
     Source: Aksoy et al., Semantic Soft Segmentation, ACM TOG 37(4), 2018, and the code released with it. The
@@ -87,6 +99,7 @@ def preprocess(
     check_count("n_components", n_components)
     color = check_guide(image, "image")
     raw = check_channels(features, color, "features")
+    _warn_of_clipping(raw)
     planes = as_planes(raw, _CLIP)
     filter_in_place(planes, color, FEATURE_WINDOW, FEATURE_EPSILON)
     height, width = color.shape[:2]
@@ -95,6 +108,21 @@ def preprocess(
     channels = np.zeros((n_components, height, width), np.float32)
     channels[: len(components)] = stretched.reshape(-1, height, width)
     return np.ascontiguousarray(np.moveaxis(channels, 0, -1))
+
+
+def _warn_of_clipping(raw: Shaped[np.ndarray, "H W C"]) -> None:
+    """Warn if clipping leaves next to nothing of the features."""
+    varying = np.ptp(raw, axis=(0, 1)) > 0
+    if not varying.any():
+        return
+    share = float((((raw > _CLIP) | (raw < -_CLIP)).mean(axis=(0, 1)))[varying].mean())
+    if share > _MOST_CLIPPED:
+        warnings.warn(
+            f"features: {share:.0%} of the values lie outside [-5, 5] and are clipped, as published, which "
+            "leaves little of them; rescale each channel first, to zero mean and unit variance",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _project_on_components(

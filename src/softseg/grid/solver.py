@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 from softseg._threads import single_threaded_blas
-from softseg.grid.dissection import factorize
+from softseg.grid.dissection import Factorization, factorize
 from softseg.grid.links import FAR_SHARE, LOCAL_RADIUS, Links
 
 # The residual at which the iteration stops, relative to the right-hand side. Alphas are then off by about
@@ -19,6 +19,12 @@ RESIDUAL_TOLERANCE = 1e-7
 # The number of iterations after which the solver gives up. It needs two where all links are near, and about
 # ten with the links between superpixels (docs/selection.md).
 MOST_ITERATIONS = 500
+# What is added to the diagonal of a local part that is not positive definite: this multiple of the mean
+# diagonal entry over the number of pixels, and more by a factor until it is enough. The first is the least
+# that eigensolvers shift by (docs/architecture.md). Chosen by the project's own tests.
+FIRST_SHIFT = 5.0
+SHIFT_GROWTH = 4.0
+TINY = float(np.finfo(np.float32).tiny)  # the least shift, where the local part is all zeros
 
 
 @single_threaded_blas()
@@ -36,7 +42,7 @@ def solve_on_grid(
     Parameters
     ----------
     matrix : scipy.sparse.csr_array, shape (H*W, H*W)
-        Symmetric, with sorted columns; its local part is positive definite.
+        Symmetric, with sorted columns. Without a remainder its local part is positive definite.
     right : ndarray, shape (H*W,)
         The right-hand side.
     shape : tuple of int
@@ -53,7 +59,8 @@ def solve_on_grid(
     Raises
     ------
     numpy.linalg.LinAlgError
-        If the local part is not positive definite, or the iteration does not converge.
+        If the local part is not positive definite though there is no remainder, or the iteration does not
+        converge.
 
     Examples
     --------
@@ -64,7 +71,8 @@ def solve_on_grid(
     >>> solve_on_grid(matrix, matrix @ np.arange(1.0, 7.0), shape=(1, 6)).round(6)
     array([1., 2., 3., 4., 5., 6.])
     """
-    inverse = factorize(_select_local_part(matrix, shape[1]), 0.0, shape, LOCAL_RADIUS)
+    local = _select_local_part(matrix, shape[1])
+    inverse = factorize(local, 0.0, shape, LOCAL_RADIUS) if remainder is None else _factorize(local, shape)
 
     def product(x: np.ndarray) -> np.ndarray:
         return matrix @ x if remainder is None else matrix @ x + remainder(x)
@@ -82,6 +90,21 @@ def solve_on_grid(
     if unfinished:
         raise np.linalg.LinAlgError(f"no convergence after {MOST_ITERATIONS} iterations")
     return solution
+
+
+def _factorize(local: sparse.csr_array, shape: tuple[int, int]) -> Factorization:
+    """Factorize a local part with as little added to its diagonal as makes it positive definite.
+
+    What makes the whole system definite may lie in the remainder alone. The iteration corrects for what is
+    added here.
+    """
+    shift = 0.0
+    while True:
+        try:
+            return factorize(local, shift, shape, LOCAL_RADIUS)
+        except np.linalg.LinAlgError:
+            mean = float(np.abs(local.diagonal()).mean())
+            shift = max(SHIFT_GROWTH * shift, FIRST_SHIFT * mean / local.shape[0], TINY)
 
 
 def _select_local_part(matrix: sparse.csr_array, width: int) -> sparse.csr_array:

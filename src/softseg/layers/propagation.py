@@ -85,10 +85,15 @@ def propagate(result: Decomposition, strokes: Any, values: Any) -> Float32[np.nd
 
 
 def _multiply_cuts(pairs: Eigenpairs, x: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
-    """Return ``(L+ - L) x``: what raises the negative eigenvalues to zero."""
+    """Return ``(L+ - L) x``: what raises the negative eigenvalues to zero.
+
+    Where even the largest known eigenvalue is negative, others may be that are not known. They lie between it
+    and zero, so that raising all of them by as much leaves none negative.
+    """
+    unknown = max(-float(pairs.values[-1]), 0.0)
     negative = pairs.values < 0
     vectors = pairs.vectors[:, negative]
-    return vectors @ (-pairs.values[negative] * (vectors.T @ x))
+    return unknown * x + vectors @ ((-pairs.values[negative] - unknown) * (vectors.T @ x))
 
 
 def _shrink_strokes(

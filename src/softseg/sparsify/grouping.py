@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from softseg._rng import RNG
 from softseg._threads import single_threaded_blas
 from softseg.sparsify.clustering import kmeans
 from softseg.sparsify.layer_count import check_layers, merged_layers
+
+# A group whose alphas nowhere exceed this is invisible: the relaxed stage starts from 0 wherever an alpha is
+# below it (Aksoy et al. 2018, Section 3.5).
+FADED = 0.1
 
 
 @single_threaded_blas()
@@ -29,9 +33,9 @@ def group(
     features : ndarray, shape (H, W, C)
         Semantic features of the same pixels, each channel in [0, 1].
     n_layers : int or "auto"
-        The number of groups. The result has fewer if fewer layers are distinct. "auto" merges layers until
-        two to ten different ones are left (`merged_layers`), which is this project's rule and not the
-        paper's.
+        The number of groups. The result has fewer if fewer layers are distinct, as in a drawing of fewer
+        plain colors. Groups that are nowhere visible join others. "auto" merges layers until two to ten
+        different ones are left (`merged_layers`), which is this project's rule and not the paper's.
     rng : None, int or numpy.random.Generator
         The random numbers of k-means. None means a fixed seed.
 
@@ -64,8 +68,29 @@ def group(
     if n_layers == "auto":
         groups = merged_layers(alphas, features)
     else:
-        groups = kmeans(mean_features(alphas, features), n_layers, rng)
+        groups = _group_visible(alphas, mean_features(alphas, features), n_layers, rng)
     return np.stack([alphas[:, :, groups == g].sum(axis=2) for g in range(groups.max() + 1)], axis=2)
+
+
+def _group_visible(
+    alphas: Float[np.ndarray, "H W K"], means: Float[np.ndarray, "K C"], n_layers: int, rng: RNG
+) -> Int[np.ndarray, " K"]:
+    """Return each layer's k-means cluster, of which none is invisible.
+
+    What has remained of faded layers may lie far from all others in the features, and would make a layer of
+    nothing. Such layers join the cluster whose mean is nearest, after the others have been clustered.
+    """
+    visible = np.ones(len(means), bool)
+    while True:
+        groups = np.full(len(means), -1)
+        groups[visible] = kmeans(means[visible], n_layers, rng)
+        faded = [g for g in range(groups.max() + 1) if alphas[:, :, groups == g].sum(axis=2).max() <= FADED]
+        if not faded or len(faded) == groups.max() + 1:
+            break
+        visible &= ~np.isin(groups, faded)
+    centers = np.stack([means[groups == g].mean(axis=0) for g in range(groups.max() + 1)])
+    distances = np.linalg.norm(means[:, None] - centers, axis=2)
+    return np.where(visible, groups, distances.argmin(axis=1))
 
 
 def mean_features(
