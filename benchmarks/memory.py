@@ -2,9 +2,9 @@
 
 python benchmarks/memory.py [--megapixels 0.3 3 12 50] [--suffixes .psd .npz ""] [--write]
 
-Each photo is coffee, which comes with scikit-image, enlarged and with fine grain. Of each size, the command is
-run with the least memory that it accepts, and with twice as much. A process that has more than 1.1 times what
-it was given is an error.
+Each photo is coffee, which comes with scikit-image, enlarged and with fine grain. For each size the command
+is run with the least memory that it accepts, and with twice as much. A process that has more than 1.1 times
+what it was given is an error.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ SAVING = 400_000_000
 PER_WORKING_PIXEL, PER_EIGENVECTOR = 2000, 30
 # What each pixel at full size needs while layers are saved in the largest of the formats: for each layer in
 # the result and in the file (4 bytes each), and for the photo.
-PER_PIXEL, PER_LAYER = 15, 8
+PER_PIXEL, PER_LAYER = 25, 8
 # The smallest working size that is planned: layers of fewer pixels would miss most of a photo. Chosen by the
 # project.
 LEAST_WORKING_PIXELS = 120 * 90

@@ -160,3 +160,19 @@ class TestStandardInput:
             monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
             assert main(["segment", "-", "-q", "-o", "out"]) == 1
             assert "expected an image" in one_line(capsys)
+
+
+class TestMemory:
+    def test_is_handed_on(self, segment: FakeSegment) -> None:
+        assert main(["segment", "my photo.png", "-q", "--max-memory", "4 GB"]) == 0
+        assert segment.options["max_memory"] == "4 GB"
+
+    def test_another_amount_may_give_another_result(self, segment: FakeSegment) -> None:
+        for amount, count in (("4GB", 1), ("4GB", 1), ("5GB", 2)):
+            assert main(["segment", "my photo.png", "-q", "--max-memory", amount]) == 0
+            assert len(segment.images) == count
+
+    def test_no_amount_is_refused(self, segment: FakeSegment, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["segment", "my photo.png", "--max-memory", "plenty"]) == 2
+        assert "expected bytes, or a number and a unit as in '4GB'" in one_line(capsys)
+        assert segment.images == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from softseg._numba import helper, kernel
 
 # The distance along each axis, in pixels, up to which two pixels are near each other. The matting affinity
@@ -17,26 +15,14 @@ def is_near(rows_apart, columns_apart):
     return abs(rows_apart) <= LOCAL_RADIUS and abs(columns_apart) <= LOCAL_RADIUS
 
 
-def split(indptr, indices, data, width):
+@kernel
+def split(indptr, indices, data, width, near_indptr, near_indices, near_data, attraction, far):
     """Take a symmetric CSR matrix with sorted columns apart; see `softseg.grid.links.Links`.
 
-    Returns the near links' own Laplacian as data, column indices and row pointers, then each pixel's
+    Written are the near links' own Laplacian as row pointers, column indices and data, then each pixel's
     attraction by far ones, and whether it has any. Attraction is the sum of the positive affinities, which
     are the negative entries.
     """
-    n = indptr.size - 1
-    near_indptr = np.zeros(n + 1, indptr.dtype)
-    near_indices = np.empty(indices.size + n, indices.dtype)
-    near_data = np.empty(indices.size + n)
-    attraction = np.zeros(n)
-    far = np.zeros(n, bool)
-    _split(indptr, indices, data, width, near_indptr, near_indices, near_data, attraction, far)
-    end = near_indptr[-1]
-    return near_data[:end].copy(), near_indices[:end].copy(), near_indptr, attraction, far
-
-
-@kernel
-def _split(indptr, indices, data, width, near_indptr, near_indices, near_data, attraction, far):
     end = 0
     for i in range(far.size):
         y, x = i // width, i % width

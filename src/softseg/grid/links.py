@@ -58,10 +58,16 @@ class Links:
         >>> links.near.toarray()[0], links.attraction
         (array([ 1., -1.,  0.,  0.,  0.,  0.]), array([2., 2., 2., 2., 2., 2.]))
         """
-        data, indices, indptr, attraction, far_linked = split(
-            matrix.indptr, matrix.indices, matrix.data, width
+        n = matrix.shape[0]
+        attraction, far_linked = np.zeros(n), np.zeros(n, bool)
+        indptr = np.zeros_like(matrix.indptr)
+        # Each row may get a diagonal entry that it has not had.
+        indices, data = np.empty(matrix.nnz + n, matrix.indices.dtype), np.empty(matrix.nnz + n)
+        split(
+            matrix.indptr, matrix.indices, matrix.data, width, indptr, indices, data, attraction, far_linked
         )
-        near = sparse.csr_array((data, indices, indptr), shape=matrix.shape)
+        end = indptr[-1]
+        near = sparse.csr_array((data[:end].copy(), indices[:end].copy(), indptr), shape=matrix.shape)
         return cls(near, attraction, far_linked)
 
 
