@@ -47,7 +47,7 @@ _SHOWN = 3
 def convert_checkpoint(model_dir: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
     """Turn the authors' TensorFlow checkpoint into a safetensors file.
 
-    This function needs TensorFlow (``pip install softseg[tensorflow]``), and nothing else in softseg does.
+    This function needs TensorFlow (``pip install 'softseg[tensorflow]'``), and nothing else in softseg does.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _open_reader(model_dir: str | os.PathLike[str]) -> Any:
         import tensorflow as tf
     except ImportError as error:
         raise ImportError(
-            "convert-checkpoint reads the checkpoint with TensorFlow: pip install softseg[tensorflow]"
+            "convert-checkpoint reads the checkpoint with TensorFlow: pip install 'softseg[tensorflow]'"
         ) from error
     try:
         return tf.train.load_checkpoint(os.fspath(model_dir))

@@ -31,7 +31,7 @@ _SIDE = 520
 class DeepLabV3Features(FeatureExtractor):
     """The last 256 channels before DeepLab-v3's classes, brought to the photo's size along its edges.
 
-    They need ``pip install softseg[torchvision]``. At first use, torchvision downloads the weights into
+    They need ``pip install 'softseg[torchvision]'``. At first use, torchvision downloads the weights into
     torch's cache.
 
     Parameters
@@ -117,7 +117,9 @@ def _load_network(model: str, device: str) -> Any:
     try:
         from torchvision.models import get_model
     except ImportError as error:
-        raise ImportError("DeepLabV3Features needs torchvision: pip install softseg[torchvision]") from error
+        raise ImportError(
+            "DeepLabV3Features needs torchvision: pip install 'softseg[torchvision]'"
+        ) from error
     place = find_device(device)
     try:
         network = get_model(model, weights="DEFAULT")

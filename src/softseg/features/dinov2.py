@@ -28,7 +28,7 @@ _SIDE = 518
 class DINOv2Features(FeatureExtractor):
     """DINOv2's last patch tokens, one for 14x14 pixels, brought to the photo's size along its edges.
 
-    They need ``pip install softseg[dinov2]``. At first use, the transformers library downloads the weights
+    They need ``pip install 'softseg[dinov2]'``. At first use, the transformers library downloads the weights
     (Apache-2.0) into its own cache.
 
     Parameters
@@ -105,7 +105,7 @@ def _load_network(model: str, device: str) -> Any:
     try:
         from transformers import Dinov2Model
     except ImportError as error:
-        raise ImportError("DINOv2Features needs transformers: pip install softseg[dinov2]") from error
+        raise ImportError("DINOv2Features needs transformers: pip install 'softseg[dinov2]'") from error
     place = find_device(device)
     try:
         network: Any = Dinov2Model.from_pretrained(model)

@@ -30,7 +30,7 @@ LIGHT, DARK = 0.95, 0.82
 def show(result: LayerStack) -> Figure:
     """Draw the photo, its layers in distinct colors, and each layer, from back to front.
 
-    Needs ``pip install softseg[plot]``. Titles give a layer's index (from 0) and its share of the photo's
+    Needs ``pip install 'softseg[plot]'``. Titles give a layer's index (from 0) and its share of the photo's
     area; a checkerboard shows through where it is transparent.
 
     Parameters
@@ -56,7 +56,7 @@ def show(result: LayerStack) -> Figure:
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        raise ImportError("show() needs matplotlib: pip install softseg[plot]") from error
+        raise ImportError("show() needs matplotlib: pip install 'softseg[plot]'") from error
 
     height, width, count = result.alphas.shape
     checks = checkerboard(height, width)

@@ -155,7 +155,7 @@ def _open_header(file: Any, head: bytes, limit: float, name: str) -> Image.Image
 
 def _open_heif(file: Any, name: str) -> Image.Image:
     if importlib.util.find_spec("pillow_heif") is None:
-        raise UnsuitableError(f"{name}: HEIC photos need pillow-heif: pip install softseg[heif]")
+        raise UnsuitableError(f"{name}: HEIC photos need pillow-heif: pip install 'softseg[heif]'")
     from pillow_heif import HeifImageFile
 
     image: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
