@@ -61,7 +61,7 @@ def measured(megapixels: float, suffix: str) -> list[list[str]]:
         photo, output = Path(folder, "photo.jpg"), Path(folder, f"layers{suffix}")
         width, height = enlarge(megapixels, photo)
         refused, _ = run(photo, output, 1.0e8)
-        least = float(re.search(r"at least ([\d.]+) GB", refused)[1])
+        least = float(re.search(r"at least ([\d.]+) GB,", refused)[1])
         rows = []
         for given in (least + 0.1, 2 * least):
             said, taken = run(photo, output, given * 1e9)

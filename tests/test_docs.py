@@ -37,7 +37,7 @@ EXTRAS = {
     "extractors": "contrast",
     "eigensolvers": "Arpack",
     "preconditioners": "SparseLU",
-    "formats": ".ora",
+    "formats": ".zip",
 }
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -35,7 +35,7 @@ result.select(point=(3, 4))
 trimap = np.full((24, 30), 0.5)
 trimap[:, 0], trimap[:, -1] = 0, 1
 softseg.matte(image, trimap)
-for name in ("a.npz", "a.psd", "a.html", "a.png", "a.json", "a"):
+for name in ("a.npz", "a.psd", "a.ora", "a.exr", "a.tif", "a.html", "a.png", "a.json", "a"):
     result.save(f"{sys.argv[1]}/{name}")
 softseg.SoftSegmentation.load(f"{sys.argv[1]}/a.npz").propagate(np.eye(24, 30, dtype=int), [1.0])
 """
@@ -104,7 +104,7 @@ def test_every_dependency_is_listed_with_its_license() -> None:
     listed = (ROOT / "docs" / "dependencies.md").read_text()
     extras = [
         line
-        for name in ("dinov2", "heif", "plot", "train")
+        for name in ("dinov2", "exr", "heif", "plot", "train")
         for line in project["optional-dependencies"][name]
     ]
     for line in [*project["dependencies"], *extras]:

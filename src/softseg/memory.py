@@ -95,11 +95,16 @@ def plan_working_pixels(
     at_full_size = SAVING + (PER_PIXEL + PER_LAYER * n_layers) * height * width
     least = used + LIBRARIES + max(at_full_size, LEAST_WORKING_PIXELS * _per_working_pixel(n_eigenvectors))
     if limit < least:
+        before = used + LIBRARIES + SAVING
         raise ValueError(
-            f"max_memory: expected at least {least / 1e9:.1f} GB for {width}x{height} pixels and {n_layers} "
-            f"layers, got {limit / 1e9:.1f} GB; shrink the photo first"
+            f"max_memory: expected at least {_say(least)}, {_say(before)} of them before any layer, the "
+            f"rest for {width}x{height} pixels and {n_layers} layers; got {_say(limit)}"
         )
     return (limit - used - LIBRARIES) // _per_working_pixel(n_eigenvectors)
+
+
+def _say(amount: int) -> str:
+    return f"{amount / 1e9:.1f} GB" if amount >= 10**8 else f"{amount / 1e6:.3g} MB"
 
 
 def _per_working_pixel(n_eigenvectors: int) -> int:

@@ -226,7 +226,7 @@ class TestBadUsage:
             (["segment", "my photo.png", "--layers", "many"], "--layers"),
             (["segment", "my photo.png", "--seed", "-1"], "--seed"),
             (["segment", "my photo.png", "-o", "my photo.png"], "'--output': my photo.png is a photo"),
-            (["segment", "my photo.png", "-o", "out.tiff"], "ends in .npz, .psd, .html"),
+            (["segment", "my photo.png", "-o", "out.gif"], "ends in .npz, .psd, .ora"),
             (["segment", "my photo.png", "bad.npy", "-o", "out.psd"], "put {name} into it"),
             (["segment", "*.png", "-o", "out.psd"], "put {name} into it"),
             (["segment", "my photo.png", "-o", ""], "got an empty name"),

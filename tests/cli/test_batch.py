@@ -206,7 +206,7 @@ class TestFormatsOfOthers:
         def save_ora(path: Path, result: softseg.SoftSegmentation) -> None:
             path.write_text(f"{result.alphas.shape[2]} layers")
 
-        register(".ora", Format("layers for Krita", save_ora))
+        register(".zip", Format("layers for friends", save_ora))
 
     @pytest.fixture
     def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,20 +218,20 @@ class TestFormatsOfOthers:
     def test_is_written_and_in_the_summary(
         self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["segment", photo.name, "-o", "x.ora", "-o", "Y.ORA"]) == 0
-        assert Path("x.ora").read_text() == Path("Y.ORA").read_text() == "2 layers"
+        assert main(["segment", photo.name, "-o", "x.zip", "-o", "Y.ZIP"]) == 0
+        assert Path("x.zip").read_text() == Path("Y.ZIP").read_text() == "2 layers"
         lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
-        assert ["x.ora", "layers for Krita"] in lines
-        assert ["Y.ORA", "layers for Krita"] in lines
+        assert ["x.zip", "layers for friends"] in lines
+        assert ["Y.ZIP", "layers for friends"] in lines
 
     @pytest.mark.usefixtures("ora")
     def test_is_in_the_help_and_in_messages(
         self, photo: Path, capsys: pytest.CaptureFixture[str], segment: FakeSegment
     ) -> None:
         assert main(["segment", "--help"]) == 0
-        assert ".ora (layers for Krita)" in plain_text(capsys.readouterr().out)
-        assert main(["segment", photo.name, "-o", "x.tiff"]) == 2
-        assert ".json, .ora, got x.tiff" in one_line(capsys)
+        assert ".zip (layers for friends)" in plain_text(capsys.readouterr().out)
+        assert main(["segment", photo.name, "-o", "x.gif"]) == 2
+        assert ".json, .zip, got x.gif" in one_line(capsys)
 
     @pytest.mark.usefixtures("broken")
     def test_a_broken_one_is_in_nobodys_way(

@@ -282,3 +282,20 @@ def test_a_recipe_tells_all_options_apart() -> None:
     recipes = [json.dumps(make_recipe(each), sort_keys=True) for each in options]
     assert len(set(recipes)) == len(options)
     assert recipes == [json.dumps(make_recipe(each), sort_keys=True) for each in options]
+
+
+class TestRecordsInTheWay:
+    """Known before any work."""
+
+    def test_a_file_a_dead_link_and_a_folder(
+        self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name in ("file", "link", "folder"):
+            Path(name).mkdir()
+        Path("file", RECORDS).touch()
+        Path("link", RECORDS).symlink_to("nowhere")
+        Path("folder", RECORDS, "x.npz.json").mkdir(parents=True)
+        for name in ("file", "link", "folder"):
+            assert main(["segment", photo.name, "-o", f"{name}/x.npz", "--force"]) == 1
+            assert "is in the way: softseg keeps there what outputs were made from" in one_line(capsys)
+        assert segment.images == []

@@ -21,7 +21,7 @@ from softseg.result import SoftSegmentation
 from softseg.testing.format import names
 
 
-@pytest.mark.parametrize("name", ["layers.tif", "layers.npz.gz", "v0.1"])
+@pytest.mark.parametrize("name", ["layers.gif", "layers.npz.gz", "v0.1"])
 def test_unknown_suffixes_list_the_known_ones(tmp_path: Path, make_segmentation: Make, name: str) -> None:
     known = ", ".join(FORMATS).replace(".", r"\.")
     with pytest.raises(ValueError, match=rf"\Apath: expected a folder or .* {known}, got .*{name}\Z"):
@@ -55,7 +55,7 @@ class TestBeforeAnyWork:
         def fail(*_: object) -> None:
             raise AssertionError("work before the checks")
 
-        monkeypatch.setattr("softseg.formats.psd.color_strips", fail)
+        monkeypatch.setattr("softseg.formats.blending.color_strips", fail)
         stack = Untouched(np.zeros((*size, 3)), np.ones((*size, 1), dtype=np.float32))
         message = (
             rf"\Apath: a \.psd file holds at most 30000 pixels a side, got {size[1]}x{size[0]} for .*\.PSD\Z"
@@ -102,15 +102,15 @@ class TestFormatsOfOthers:
         def save_text(path: Path, result: SoftSegmentation, unit: str = "layers") -> None:
             path.write_text(f"{result.alphas.shape[2]} {unit}")
 
-        register(".ora", Format("layers for Krita", save_text))
+        register(".zip", Format("layers for friends", save_text))
         result = make_segmentation(5, 8, 2)
-        save(tmp_path / "one.ora", result)
-        result.save(tmp_path / "two.ORA", unit="pieces")
-        assert (tmp_path / "one.ora").read_text() == "2 layers"
-        assert (tmp_path / "two.ORA").read_text() == "2 pieces"
-        with pytest.raises(TypeError, match=r"\Aunti: no option of \.ora, which has unit\Z"):
-            save(tmp_path / "three.ora", result, unti="layers")
-        assert names(tmp_path) == ["one.ora", "two.ORA"]
+        save(tmp_path / "one.zip", result)
+        result.save(tmp_path / "two.ZIP", unit="pieces")
+        assert (tmp_path / "one.zip").read_text() == "2 layers"
+        assert (tmp_path / "two.ZIP").read_text() == "2 pieces"
+        with pytest.raises(TypeError, match=r"\Aunti: no option of \.zip, which has unit\Z"):
+            save(tmp_path / "three.zip", result, unti="layers")
+        assert names(tmp_path) == ["one.zip", "two.ZIP"]
 
     def test_a_writer_that_takes_any_option_gets_it(self, tmp_path: Path, make_segmentation: Make) -> None:
         given = {}
@@ -118,21 +118,21 @@ class TestFormatsOfOthers:
         def keep(path: Path, result: SoftSegmentation, **options: object) -> None:
             given.update(options)
 
-        register(".ora", Format("nothing", keep))
-        save(tmp_path / "out.ora", make_segmentation(5, 8, 2), zoom=3)
+        register(".zip", Format("nothing", keep))
+        save(tmp_path / "out.zip", make_segmentation(5, 8, 2), zoom=3)
         assert given == {"zoom": 3}
 
     def test_a_writer_by_name_is_imported_when_a_file_is_written(
         self, tmp_path: Path, make_segmentation: Make
     ) -> None:
-        register(".ora", Format("nothing", "there_is_no_such_package:save"))
-        found = format_of("out.ora")
+        register(".zip", Format("nothing", "there_is_no_such_package:save"))
+        found = format_of("out.zip")
         assert found is not None
         assert found.meaning == "nothing"
         with pytest.raises(ModuleNotFoundError):
-            save(tmp_path / "out.ora", make_segmentation(5, 8, 2))
+            save(tmp_path / "out.zip", make_segmentation(5, 8, 2))
 
-    @pytest.mark.parametrize("suffix", ["ora", "", ".", ".ORA", ".tar.gz", ".o/ra", ".o ra"])
+    @pytest.mark.parametrize("suffix", ["ora", "", ".", ".ZIP", ".tar.gz", ".o/ra", ".o ra"])
     def test_suffixes_that_no_file_ends_in(self, suffix: str) -> None:
         with pytest.raises(ValueError, match=r"\Asuffix: expected a dot and lower-case letters, such as"):
             register(suffix, Format("nothing", print))
@@ -144,7 +144,7 @@ class TestFormatsOfOthers:
 
     def test_a_writer_of_another_form(self) -> None:
         with pytest.raises(ValueError, match=r"\Afactory: expected 'package.module:name', got 'save_ora'\Z"):
-            Format("layers for Krita", "save_ora")
+            Format("layers for friends", "save_ora")
 
     def test_are_read_by_their_suffix(self, tmp_path: Path, make_segmentation: Make) -> None:
         kept, asked = {}, []
@@ -158,29 +158,29 @@ class TestFormatsOfOthers:
             result = kept[json.loads(Path(path).read_text())]
             return {one.name: getattr(result, one.name) for one in fields(result) if one.init}
 
-        register(".ora", Format("a number", save_number, load_number))
+        register(".zip", Format("a number", save_number, load_number))
         result = make_segmentation(5, 8, 2)
-        result.save(tmp_path / "one.ora")
-        loaded = SoftSegmentation.load(tmp_path / "one.ora")
+        result.save(tmp_path / "one.zip")
+        loaded = SoftSegmentation.load(tmp_path / "one.zip")
         assert type(loaded) is SoftSegmentation
         assert loaded.alphas is result.alphas
-        (tmp_path / "one.ora").rename(tmp_path / "two.ORA")
-        assert load(str(tmp_path / "two.ORA"), MattingAffinity()).alphas is result.alphas
+        (tmp_path / "one.zip").rename(tmp_path / "two.ZIP")
+        assert load(str(tmp_path / "two.ZIP"), MattingAffinity()).alphas is result.alphas
         assert asked == [None, MattingAffinity()]
 
     def test_a_reader_by_name_is_imported_when_a_file_is_read(self) -> None:
-        register(".ora", Format("nothing", print, "there_is_no_such_package:load"))
+        register(".zip", Format("nothing", print, "there_is_no_such_package:load"))
         with pytest.raises(ModuleNotFoundError):
-            load("out.ora")
+            load("out.zip")
 
     def test_a_reader_of_another_form(self) -> None:
         with pytest.raises(ValueError, match=r"\Afactory: expected 'package.module:name', got 'load_ora'\Z"):
-            Format("layers for Krita", print, "load_ora")
+            Format("layers for friends", print, "load_ora")
 
-    @pytest.mark.parametrize("name", ["photo.ora", "photo.psd", "photo", "photo.tif", "photo.npz.bak"])
+    @pytest.mark.parametrize("name", ["photo.zip", "photo.psd", "photo", "photo.tif", "photo.npz.bak"])
     def test_where_nothing_can_be_read_what_can_be_is_listed(self, tmp_path: Path, name: str) -> None:
         register(".mine", Format("everything", print, dict))
-        register(".ora", Format("layers for Krita", print))
+        register(".zip", Format("layers for friends", print))
         register(".broken", "there_is_no_such_package:FORMAT")
         (tmp_path / name).touch()
         message = r"\Apath: expected an archive that .* can read, whose name ends in \.npz, \.mine, got .*"

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from softseg.formats.rounding import nearest_colors, over_opacities, rounded_opacities, shares_when_over
+from softseg.formats.rounding import (
+    nearest_colors,
+    over_opacities,
+    rounded_opacities,
+    rounded_opacities_16,
+    shares_when_over,
+)
 
 
 def random_alphas(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -79,3 +85,15 @@ def test_no_change_of_colors_is_smaller(rng: np.random.Generator) -> None:
     missing = image - np.einsum("hwk,hwkc->hwc", alphas, start)
     least = np.linalg.pinv(alphas[..., None, :]) @ missing[..., None, :]
     np.testing.assert_allclose(change, least, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 40])
+def test_sixteen_bits_sum_to_opaque_as_well(rng: np.random.Generator, count: int) -> None:
+    alphas = random_alphas(rng, count)
+    opacities = rounded_opacities_16(alphas)
+    assert opacities.dtype == np.uint16
+    assert (opacities.sum(axis=2, dtype=int) == 65535).all()
+    # Float32 alphas sum to 1 up to a few times 2**-24, which is a hundredth of a step.
+    assert np.abs(opacities - 65535 * alphas.astype(float)).max() < 1 + 0.05
+    np.testing.assert_array_equal(opacities[alphas == 1], 65535)
+    np.testing.assert_array_equal(opacities[alphas == 0], 0)

@@ -108,3 +108,11 @@ def test_any_number_of_channels_if_some_are_chosen(rng: np.random.Generator) -> 
 def test_bad_channels(channels: object, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=f"^{message}$"):
         read_photo(np.zeros((4, 5, 7)), channels=channels)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [">u2", "<u2", ">f4", ">f8"])
+def test_either_order_of_bytes(rng: np.random.Generator, dtype: str) -> None:
+    levels = rng.integers(0, 65536, (5, 6, 3), dtype=np.uint16)
+    pixels = levels if "u" in dtype else levels / 65535
+    expected = read_photo(pixels.astype(dtype[1:])).pixels
+    np.testing.assert_array_equal(read_photo(pixels.astype(dtype)).pixels, expected)

@@ -232,3 +232,23 @@ class TestLimits:
         for thread in threads:
             thread.join()
         assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize(("bits", "level"), [(2, 1), (4, 5), (4, 1)])
+def test_transparent_levels_of_few_bits(bits: int, level: int) -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    # Each row has the levels 0, 1, 2, ... of so many bits, packed into bytes.
+    count = 2**bits
+    row = sum((x % count) << bits * (15 - x) for x in range(16)).to_bytes(2 * bits, "big")
+    header = struct.pack(">IIBBBBB", 16, 5, bits, 0, 0, 0, 0)
+    content = zlib.compress((b"\0" + row) * 5)
+    key = struct.pack(">H", level)
+    chunks = ((b"IHDR", header), (b"tRNS", key), (b"IDAT", content), (b"IEND", b""))
+    file = io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in chunks))
+    photo = read_photo(file, background="red")
+    is_red = (photo.pixels == (1, 0, 0)).all(axis=2)
+    np.testing.assert_array_equal(is_red, np.broadcast_to(np.arange(16) % count == level, (5, 16)))

@@ -293,3 +293,8 @@ class TestLab:
         np.testing.assert_allclose(
             read_photo(tiff(offset, photometric="icclab")).pixels[0, 0], red, atol=1e-6
         )
+
+
+def test_complex_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="its levels are complex numbers: take their magnitude first"):
+        read_photo(tiff(np.full((8, 9), 0.25 + 1j, np.complex64)))

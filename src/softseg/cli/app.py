@@ -271,7 +271,7 @@ def segment(
         typer.Option(
             "--profile",
             metavar="srgb|source",
-            help="The color profile of .psd files and layers: sRGB, or the photo's own. "
+            help="The color profile of .psd and .ora files and layers: sRGB, or the photo's own. "
             "[dim]Default: srgb[/dim]",
         ),
     ] = None,

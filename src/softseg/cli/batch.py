@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from softseg.result import SoftSegmentation
 
 # Files that do without the layers' colors; of any other it is taken that they hold them.
-WITHOUT_COLORS = {".json", ".npz", ".png"}
+WITHOUT_COLORS = {".json", ".npz", ".png", ".tif", ".tiff"}
 # What keeps one photo or one output from being done, and no other, and says in its message what is wrong.
 # Anything else is a defect, of which a line says little.
 FAILURES = (MemoryError, OSError, TypeError, ValueError, RuntimeError, ArithmeticError, EOFError)
@@ -235,6 +235,7 @@ def decompose(
         folder.mkdir(parents=True, exist_ok=True)  # whatever it is called, it is one from here on
     for output in job.outputs:
         check_output(output, *image.shape[:2])
+        manifest.check_place(output, output in job.folders)
         with contextlib.suppress(FileNotFoundError):
             output.lstat()  # says if the name is too long
     while_segmenting, while_saving = divide(progress, len(job.outputs))

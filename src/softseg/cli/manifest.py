@@ -11,6 +11,7 @@ import contextlib
 import enum
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -157,6 +158,16 @@ def recorded(output: Path, is_folder: bool, made_from: dict[str, Any]) -> Iterat
             _restore(path, before)
         raise
     _write(path, Record(made_from, {file.name: _stamp(file) for file in _find_files(output, is_folder)}))
+
+
+def check_place(output: Path, is_folder: bool) -> None:
+    """Raise a ValueError if a record of an output cannot be written, before any work."""
+    record = _find_record(output, is_folder)
+    for path, wanted in ((record.parent, Path.is_dir), (record, Path.is_file)):
+        if os.path.lexists(path) and not wanted(path):
+            raise ValueError(
+                f"{path} is in the way: softseg keeps there what outputs were made from; move it elsewhere"
+            )
 
 
 def _find_record(output: Path, is_folder: bool) -> Path:

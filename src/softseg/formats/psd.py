@@ -12,17 +12,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from softseg._files import whole_files
+from softseg.formats.blending import BLACK, blended_strips, check_blend, layer_names
 from softseg.formats.color_space import OutputSpace
-from softseg.formats.rounding import (
-    OPAQUE,
-    nearest_colors,
-    over_opacities,
-    rounded_opacities,
-    shares_when_over,
-)
+from softseg.formats.rounding import OPAQUE
 from softseg.images import eight_bits
 from softseg.layers.colors import piece_rows
-from softseg.layers.stack import color_strips
 
 if TYPE_CHECKING:
     from psd_tools import PSDImage
@@ -30,11 +24,6 @@ if TYPE_CHECKING:
     from psd_tools.psd.image_data import ImageData
 
     from softseg.layers.stack import Decomposition
-
-# What ``blend`` may be.
-BLENDS = ("add", "normal")
-# The name of what lies under all groups, and under the layer of each.
-BLACK = "black"
 
 # A plane of bytes, compressed some rows at a time: how long each row has become, and the rows.
 Plane = list[tuple[bytes, bytes]]
@@ -77,11 +66,10 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add", profile: str
     >>> from softseg import segment
     >>> segment("photo.jpg").save("photo.psd", blend="normal")  # doctest: +SKIP
     """
-    if blend not in BLENDS:
-        raise ValueError(f"blend: expected {' or '.join(map(repr, BLENDS))}, got {blend!r}")
+    check_blend(blend)
     space = OutputSpace.of(result, profile)
     order = list(result.order)
-    names = [f"layer {layer + 1}" for layer in order]
+    names = layer_names(order)
     with whole_files(path.parent) as scratch:
         document = _outline(names, grouped=blend == "add")
         layers = dict(zip(names, _pack_layers(result, order, blend, space), strict=True))
@@ -97,14 +85,7 @@ def _pack_layers(
 ) -> list[list[Plane]]:
     """Return each layer's planes of opacity, red, green and blue, from back to front."""
     layers: list[list[Plane]] = [[[], [], [], []] for _ in order]
-    for rows, colors in color_strips(result):
-        opacities = rounded_opacities(result.alphas[rows][:, :, order])
-        shares = opacities / np.float32(OPAQUE)
-        if blend == "normal":
-            opacities = over_opacities(opacities)
-            shares = shares_when_over(opacities)
-        image, colors = space.converted(result.image[rows], result.alphas[rows], colors)
-        pixels = eight_bits(nearest_colors(image, shares, colors[:, :, order]))
+    for _, opacities, pixels in blended_strips(result, order, blend, space):
         for place, (opacity, *channels) in enumerate(layers):
             opacity.append(_compress(opacities[:, :, place]))
             for number, channel in enumerate(channels):

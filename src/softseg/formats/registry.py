@@ -83,8 +83,14 @@ FORMATS.register(
     # "Adobe Photoshop File Formats Specification", File header section: height and width up to 30,000.
     Format("layers for Photoshop and GIMP", "softseg.formats.psd:save_psd", longest_side=30_000),
 )
+FORMATS.register(
+    ".ora", Format("layers for Krita, MyPaint and GIMP", "softseg.formats.openraster:save_openraster")
+)
+FORMATS.register(".exr", Format("linear layers for Nuke and Blender", "softseg.formats.exr:save_exr"))
 FORMATS.register(".html", Format("a page to look at", "softseg.formats.viewer:save_html"))
 FORMATS.register(".png", Format("the label map", "softseg.formats.label_map:save_label_map"))
+FORMATS.register(".tif", Format("alphas as pages of 16 bits", "softseg.formats.tiff:save_tiff"))
+FORMATS.register(".tiff", Format("the same", "softseg.formats.tiff:save_tiff"))
 FORMATS.register(".json", Format("COCO annotations", "softseg.formats.coco:save_coco"))
 
 #: What a folder gets.
@@ -97,7 +103,7 @@ def register(suffix: str, new: Format | str) -> None:
     Parameters
     ----------
     suffix : str
-        What files of it end in, in lower case: ``".ora"``. Files may be written in capitals.
+        What files of it end in, in lower case: ``".zip"``. Files may be written in capitals.
     new : Format or str
         The format, or where it is, as ``"package.module:attribute"``.
 
@@ -114,7 +120,7 @@ def register(suffix: str, new: Format | str) -> None:
     >>> register(".txt", Format("the layers' shares of the photo", save_means))  # doctest: +SKIP
     """
     if not re.fullmatch(r"\.[^./\\\s]+", suffix) or suffix != suffix.lower():
-        raise ValueError(f"suffix: expected a dot and lower-case letters, such as '.ora', got {suffix!r}")
+        raise ValueError(f"suffix: expected a dot and lower-case letters, such as '.zip', got {suffix!r}")
     if not isinstance(new, Format | str):
         raise TypeError(f"new: expected a softseg.formats.Format, got {type(new).__name__}")
     FORMATS.register(suffix, new)
@@ -149,8 +155,11 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
 
         - ``*.npz``: everything, for `SoftSegmentation.load` (`softseg.formats.npz.save_npz`)
         - ``*.psd``: layers for Photoshop and GIMP (`softseg.formats.psd.save_psd`)
+        - ``*.ora``: layers for Krita, MyPaint and GIMP (`softseg.formats.openraster.save_openraster`)
+        - ``*.exr``: linear layers for Nuke and Blender (`softseg.formats.exr.save_exr`)
         - ``*.html``: a page to look at (`softseg.formats.viewer.save_html`)
         - ``*.png``: a label map (`softseg.formats.label_map.save_label_map`)
+        - ``*.tif``, ``*.tiff``: alphas as pages of 16 bits (`softseg.formats.tiff.save_tiff`)
         - ``*.json``: COCO annotations (`softseg.formats.coco.save_coco`)
         - any other suffix that a format was registered for
         - a folder, or a path without a suffix: one RGBA PNG per layer (`softseg.formats.png.save_png_folder`)
@@ -165,6 +174,8 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
         If the suffix stands for no format, or the photo is too large for it.
     TypeError
         If the format has no such option.
+    ImportError
+        If the format needs a package that is not installed.
     OSError
         If the file or folder cannot be written.
 
@@ -199,6 +210,8 @@ def check_output(path: str | os.PathLike[str], height: int, width: int) -> None:
     ------
     ValueError
         If the suffix stands for no format, or the photo is too large for it.
+    ImportError
+        If the format needs a package that is not installed.
     OSError
         If the folder cannot be made or written.
 
@@ -216,6 +229,7 @@ def check_output(path: str | os.PathLike[str], height: int, width: int) -> None:
             f"path: a {path.suffix.lower()} file holds at most {chosen.longest_side} pixels a side, "
             f"got {width}x{height} for {os.fspath(path)}"
         )
+    chosen.load_writer()  # whose module imports what it cannot do without
     with whole_files(path if chosen is FOLDER else path.parent):
         pass  # only to see that it can be done
 

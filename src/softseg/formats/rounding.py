@@ -1,14 +1,16 @@
-"""Layers in 8 bits that still add up: opacities that sum to 255, and colors that make up for the rounding."""
+"""Layers that still add up when rounded: opacities that sum to opaque, and colors that make up for it."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, UInt8, UInt16
 
 from softseg.formats._kernels import meet_image, round_to_sum
 
 # What stands for an alpha of 1 in 8 bits.
 OPAQUE = 255
+# The same in 16 bits.
+OPAQUE_16 = 65535
 # By how much colors may miss the image and still count as adding up to it, the image's range being 1: far
 # below half a step of 8 bits, which is 2e-3. Chosen by the project's own tests.
 CLOSE = 1e-4
@@ -38,9 +40,42 @@ def rounded_opacities(alphas: Float[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "
     array([[[64, 64, 64, 63]]], dtype=uint8)
     """
     opacities = np.empty(alphas.shape, dtype=np.uint8)
-    layers = alphas.shape[2]
-    round_to_sum(np.ascontiguousarray(alphas).reshape(-1, layers), OPAQUE, opacities.reshape(-1, layers))
+    _round_to_sum(alphas, OPAQUE, opacities)
     return opacities
+
+
+def rounded_opacities_16(alphas: Float[np.ndarray, "H W K"]) -> UInt16[np.ndarray, "H W K"]:
+    """Round alphas to steps of 65535 so that each pixel's sum to exactly 65535, as `rounded_opacities` does.
+
+    Parameters
+    ----------
+    alphas : ndarray, shape (H, W, K)
+        The layers' opacities, in [0, 1], summing to 1.
+
+    Returns
+    -------
+    ndarray of uint16, shape (H, W, K)
+        Summing to 65535 over the layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.formats.rounding import rounded_opacities_16
+    >>> rounded_opacities_16(np.full((1, 1, 4), 0.25))
+    array([[[16384, 16384, 16384, 16383]]], dtype=uint16)
+    """
+    opacities = np.empty(alphas.shape, dtype=np.uint16)
+    _round_to_sum(alphas, OPAQUE_16, opacities)
+    return opacities
+
+
+def _round_to_sum(
+    alphas: Float[np.ndarray, "H W K"],
+    opaque: int,
+    opacities: UInt8[np.ndarray, "H W K"] | UInt16[np.ndarray, "H W K"],
+) -> None:
+    layers = alphas.shape[2]
+    round_to_sum(np.ascontiguousarray(alphas).reshape(-1, layers), opaque, opacities.reshape(-1, layers))
 
 
 def over_opacities(opacities: UInt8[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "H W K"]:

@@ -111,7 +111,7 @@ def _say(array: np.ndarray) -> str:
 
 
 def _check_type(array: np.ndarray, name: str, any_integers: bool) -> None:
-    if np.issubdtype(array.dtype, np.floating) or array.dtype in UNSIGNED:
+    if np.issubdtype(array.dtype, np.floating) or array.dtype.newbyteorder("=") in UNSIGNED:
         return
     if np.issubdtype(array.dtype, np.integer):
         if any_integers:

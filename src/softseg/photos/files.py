@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -150,7 +151,17 @@ def _open_header(file: Any, head: bytes, limit: float, name: str) -> Image.Image
             finally:
                 Image.MAX_IMAGE_PIXELS = usual
     check_size(*image.size, limit)
+    _scale_transparent_level(image)
     return image
+
+
+def _scale_transparent_level(image: Image.Image) -> None:
+    """Scale the gray that a PNG of 2 or 4 bits calls transparent to 8 bits, as Pillow does its levels."""
+    level, tiles = image.info.get("transparency"), getattr(image, "tile", [])
+    if image.format != "PNG" or not isinstance(level, int) or not tiles:
+        return
+    if bits := re.fullmatch(r"L;([24])", str(tiles[0].args)):
+        image.info["transparency"] = level * 255 // (2 ** int(bits[1]) - 1)
 
 
 def _open_heif(file: Any, name: str) -> Image.Image:

@@ -76,6 +76,19 @@ def srgb_profile() -> bytes:
     return bytes(made)
 
 
+def linear_light(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return the light that values in sRGB stand for, both in [0, 1] (IEC 61966-2-1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.photos.profiles import linear_light
+    >>> linear_light(np.array([0, 0.02, 0.5, 1])).round(4)
+    array([0.    , 0.0015, 0.214 , 1.    ])
+    """
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
 @cache
 def make_profile(primaries: Primaries, gamma: float | None = None) -> bytes:
     """Return an ICC profile of RGB with these primaries, and a power as its curve, or that of sRGB.
@@ -95,8 +108,7 @@ def make_profile(primaries: Primaries, gamma: float | None = None) -> bytes:
     """
     import imagecodecs
 
-    values = np.linspace(0, 1, 4096)
-    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    light = linear_light(np.linspace(0, 1, 4096))
     curve: dict[str, Any] = (
         {"gamma": gamma}
         if gamma is not None

@@ -156,6 +156,8 @@ def _arrange(values: np.ndarray, axes: str, view: _View) -> np.ndarray:
 
 def _interpret(levels: np.ndarray, page: TiffPage, channels: int, names: tuple[str, ...]) -> Decoded:
     """Return levels with what the file says of them."""
+    if np.iscomplexobj(levels):
+        raise ValueError("its levels are complex numbers: take their magnitude first")
     white = _find_white(levels, page)
     if levels.dtype == bool:
         levels, white = levels.astype(np.uint8), 1.0

@@ -30,7 +30,7 @@ def save_ora(path, result, compress=False, comment=""):
         os.replace(Path(scratch) / "new", path)
 
 
-register(".ora", Format("layers for Krita", save_ora))
+register(".zip", Format("layers for friends", save_ora))
 
 
 class ArchiveCase(FormatCase):
@@ -45,12 +45,12 @@ class ArchiveCase(FormatCase):
 
 
 class TestORA(ArchiveCase):
-    suffix = ".ora"
+    suffix = ".zip"
     others = {"comment": "of a photo"}  # noqa: RUF012
 
 
 class TestORAWithoutOthers(ArchiveCase):
-    suffix = ".ora"
+    suffix = ".zip"
 
 
 def save_in_place(path, result):
@@ -58,7 +58,7 @@ def save_in_place(path, result):
     write_layers(path, result)
 
 
-register(".inplace", Format("layers for Krita", save_in_place))
+register(".inplace", Format("layers for friends", save_in_place))
 
 
 class TestInPlace(ArchiveCase):
@@ -101,7 +101,7 @@ def save_then_tidy(path, result):
         raise
 
 
-register(".tidy", Format("layers for Krita", save_then_tidy))
+register(".tidy", Format("layers for friends", save_then_tidy))
 
 
 class TestTidyAfterOSErrorOnly(ArchiveCase):
@@ -119,7 +119,7 @@ def save_then_tidy_unless_interrupted(path, result):
         raise
 
 
-register(".tidier", Format("layers for Krita", save_then_tidy_unless_interrupted))
+register(".tidier", Format("layers for friends", save_then_tidy_unless_interrupted))
 
 
 class TestTidyUnlessInterrupted(ArchiveCase):
@@ -131,7 +131,7 @@ def save_and_round(path, result):
     np.divide(np.round(255 * result.alphas), 255, out=result.alphas)
 
 
-register(".round", Format("layers for Krita", save_and_round))
+register(".round", Format("layers for friends", save_and_round))
 
 
 class TestRoundsTheResult(ArchiveCase):
@@ -143,7 +143,7 @@ def save_and_sort(path, result):
     result.eigenpairs.residuals.sort()
 
 
-register(".sort", Format("layers for Krita", save_and_sort))
+register(".sort", Format("layers for friends", save_and_sort))
 
 
 class TestSortsTheResiduals(ArchiveCase):
@@ -154,7 +154,7 @@ def save_whatever_is_asked(path, result, compress=False, quality=90):
     save_ora(path, result)
 
 
-register(".whatever", Format("layers for Krita", save_whatever_is_asked))
+register(".whatever", Format("layers for friends", save_whatever_is_asked))
 
 
 class TestIgnoresASwitch(ArchiveCase):
@@ -165,7 +165,7 @@ def save_of_any_quality(path, result, quality=90):
     save_ora(path, result)
 
 
-register(".quality", Format("layers for Krita", save_of_any_quality))
+register(".quality", Format("layers for friends", save_of_any_quality))
 
 
 class TestIgnoresAnOption(ArchiveCase):
@@ -180,7 +180,7 @@ def save_on_any_switch(path, result, **options):
     save_ora(path, result)
 
 
-register(".any", Format("layers for Krita", save_on_any_switch))
+register(".any", Format("layers for friends", save_on_any_switch))
 
 
 class TestIgnoresAnUnlistedOption(ArchiveCase):
@@ -198,7 +198,7 @@ def save_in_private(path, result):
         os.replace(draft, path)
 
 
-register(".private", Format("layers for Krita", save_in_private))
+register(".private", Format("layers for friends", save_in_private))
 
 
 class TestPrivate(ArchiveCase):
@@ -209,7 +209,7 @@ def save_in_small_letters(path, result):
     save_ora(path.with_suffix(".small"), result)
 
 
-register(".small", Format("layers for Krita", save_in_small_letters))
+register(".small", Format("layers for friends", save_in_small_letters))
 
 
 class TestSmallLetters(ArchiveCase):

@@ -1,0 +1,84 @@
+"""A result as OpenEXR: named layers in linear light, as film tools expect them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float16
+
+from softseg._files import whole_files
+from softseg.formats.rounding import nearest_colors
+from softseg.layers.stack import color_strips
+from softseg.photos.profiles import SRGB, linear_light
+from softseg.progress import tick
+
+# Here and not where a file is written: formats are imported before the work, which is when to say it.
+try:
+    import OpenEXR
+except ImportError as error:
+    raise ImportError(".exr files need OpenEXR: pip install 'softseg[exr]'") from error
+
+if TYPE_CHECKING:
+    from softseg.layers.stack import Decomposition
+
+# What the channels are called, in a layer after its name and a dot. Nuke, Blender and OpenImageIO know these.
+CHANNELS = "RGBA"
+
+
+def save_exr(path: Path, result: Decomposition) -> None:
+    """Write the layers as channels ``layer_1.R``, ``layer_1.G``, ..., and the photo as ``R`` to ``A``.
+
+    All are half floats, premultiplied, in linear light, with the primaries of sRGB (Rec. 709), and compressed
+    with ZIP. The layers add up ("plus") to the photo, to 1e-4 and what half floats lose, which is half a
+    thousandth of each value.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; replaced if it is there.
+    result : SoftSegmentation
+        What to write. Its layers are numbered as they are in ``result.alphas``.
+
+    Notes
+    -----
+    Alphas mix colors as the photo has them, which are not linear. Made linear, the layers' colors would add
+    up to a little more light than the photo has. They are changed as little as can be to make up for that.
+
+    Examples
+    --------
+    >>> from softseg import segment
+    >>> segment("photo.jpg").save("photo.exr")  # doctest: +SKIP
+    """
+    planes = _make_planes(result)
+    names = ["", *(f"layer_{layer + 1}." for layer in range(len(planes) - 1))]
+    channels = {
+        name + channel: plane
+        for name, layer in zip(names, planes, strict=True)
+        for channel, plane in zip(CHANNELS, layer, strict=True)
+    }
+    header = {
+        "type": OpenEXR.scanlineimage,
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        # Red, green, blue and white, x and y of each.
+        "chromaticities": tuple(float(number) for color in (*SRGB[1:], SRGB.white) for number in color),
+    }
+    with whole_files(path.parent) as scratch, open(scratch / path.name, "wb") as stream:
+        # No threads of OpenEXR's own: a process that is forked later would wait for them forever.
+        OpenEXR.File(header, channels, num_threads=0).write(stream)
+
+
+def _make_planes(result: Decomposition) -> Float16[np.ndarray, "pictures 4 H W"]:
+    """Return the channels of the photo, and then of each layer."""
+    height, width, count = result.alphas.shape
+    planes = np.empty((count + 1, len(CHANNELS), height, width), dtype=np.float16)
+    for rows, colors in color_strips(result):
+        tick()
+        alphas, photo = result.alphas[rows], linear_light(result.image[rows])
+        light = nearest_colors(photo, alphas, linear_light(colors))
+        planes[0, :3, rows] = np.moveaxis(photo, 2, 0)
+        planes[0, 3, rows] = 1
+        planes[1:, :3, rows] = np.moveaxis(alphas[..., None] * light, (2, 3), (0, 1))
+        planes[1:, 3, rows] = np.moveaxis(alphas, 2, 0)
+    return planes
