@@ -89,8 +89,8 @@ def plan_working_pixels(
     Examples
     --------
     >>> from softseg.memory import plan_working_pixels
-    >>> plan_working_pixels(2 * 10**9, 500_000_000, 3000, 4000, n_layers=5, n_eigenvectors=100)
-    230000
+    >>> plan_working_pixels(3 * 10**9, 500_000_000, 3000, 4000, n_layers=5, n_eigenvectors=100)
+    430000
     """
     at_full_size = SAVING + (PER_PIXEL + PER_LAYER * n_layers) * height * width
     least = used + LIBRARIES + max(at_full_size, LEAST_WORKING_PIXELS * _per_working_pixel(n_eigenvectors))
