@@ -30,6 +30,10 @@ class _BlasLimit:
     """
 
     def __init__(self) -> None:
+        self.forget_all()
+
+    def forget_all(self) -> None:
+        """Begin with nobody who wants the limit."""
         self._lock = threading.Lock()
         self._users = 0
         self._limit: threadpool_limits | None = None
@@ -138,7 +142,7 @@ if hasattr(os, "register_at_fork"):
     # A forked process has none of its parent's threads, and makes its own.
     os.register_at_fork(after_in_child=_helpers.cache_clear)
     # Nor does anyone in it wait for BLAS to be on one thread, or hold the lock.
-    os.register_at_fork(after_in_child=_BLAS_LIMIT.__init__)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=_BLAS_LIMIT.forget_all)
 
 
 def row_blocks(n: int, size: int) -> list[slice]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
+from tests.formats.memory import peak_per_pixel
 from tests.results import Make
 
 from softseg.images import eight_bits
-from softseg.layers import LayerStack, colors, save
+from softseg.layers import LayerStack, save
 from softseg.photos.profiles import DISPLAY_P3, make_profile, srgb_profile
 from softseg.result import SoftSegmentation
 from softseg.testing import FormatCase, with_alphas
@@ -212,19 +212,8 @@ def test_an_unknown_blend(tmp_path: Path, make_segmentation: Make) -> None:
 
 
 def test_colors_are_never_held_all_at_once(
-    tmp_path: Path, make_segmentation: Make, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alphas = rng.dirichlet(np.full(8, 0.1), (600, 500)).astype(np.float32)
-    image = rng.random((600, 500, 3))
-    monkeypatch.setattr(colors, "STRIP_PIXELS", 50 * 500)
-    monkeypatch.setattr(colors, "PIECE_PIXELS", 10 * 500)
-    save(tmp_path / "warm.ora", make_segmentation(5, 8, 8))
-    tracemalloc.start()
-    try:
-        save(tmp_path / "out.ora", LayerStack(image, alphas))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
     # All colors are 96 bytes a pixel, and the layers in 8 bits 32. With all colors at once, and what they are
     # found from, it would be more than both.
-    assert peak < 0.8 * (96 + 32) * 600 * 500
+    assert peak_per_pixel(tmp_path / "out.ora", rng, monkeypatch) < 0.8 * (96 + 32)

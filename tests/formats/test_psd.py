@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -12,11 +11,12 @@ import pytest
 from PIL import Image
 from psd_tools import PSDImage
 from psd_tools.constants import BlendMode
+from tests.formats.memory import peak_per_pixel
 from tests.results import Make
 
 from softseg.formats.rounding import rounded_opacities
 from softseg.images import eight_bits
-from softseg.layers import LayerStack, colors, save
+from softseg.layers import colors, save
 from softseg.result import SoftSegmentation
 from softseg.testing import FormatCase, with_alphas
 from softseg.testing.format import names
@@ -166,22 +166,11 @@ def test_the_flattened_picture_is_the_photo(tmp_path: Path, make_segmentation: M
 
 
 def test_colors_are_never_held_all_at_once(
-    tmp_path: Path, make_segmentation: Make, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alphas = rng.dirichlet(np.full(8, 0.1), (600, 500)).astype(np.float32)
-    image = rng.random((600, 500, 3))
-    monkeypatch.setattr(colors, "STRIP_PIXELS", 50 * 500)
-    monkeypatch.setattr(colors, "PIECE_PIXELS", 10 * 500)
-    save(tmp_path / "warm.psd", make_segmentation(5, 8, 8))
-    tracemalloc.start()
-    try:
-        save(tmp_path / "out.psd", LayerStack(image, alphas))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
     # All colors are 96 bytes a pixel. Of these are left a quarter, at half the size; a strip with what is
     # above and below it; and the compressed file, which is as large as the layers, since this is noise.
-    assert peak < (24 + 20 + 64) * 600 * 500
+    assert peak_per_pixel(tmp_path / "out.psd", rng, monkeypatch) < 24 + 20 + 64
 
 
 def test_hard_layers_have_hard_opacities() -> None:

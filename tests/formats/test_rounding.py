@@ -9,7 +9,6 @@ from softseg.formats.rounding import (
     nearest_colors,
     over_opacities,
     rounded_opacities,
-    rounded_opacities_16,
     shares_when_over,
 )
 
@@ -90,7 +89,7 @@ def test_no_change_of_colors_is_smaller(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 40])
 def test_sixteen_bits_sum_to_opaque_as_well(rng: np.random.Generator, count: int) -> None:
     alphas = random_alphas(rng, count)
-    opacities = rounded_opacities_16(alphas)
+    opacities = rounded_opacities(alphas, np.uint16)
     assert opacities.dtype == np.uint16
     assert (opacities.sum(axis=2, dtype=int) == 65535).all()
     # Float32 alphas sum to 1 up to a few times 2**-24, which is a hundredth of a step.

@@ -9,15 +9,15 @@ from softseg.formats._kernels import meet_image, round_to_sum
 
 # What stands for an alpha of 1 in 8 bits.
 OPAQUE = 255
-# The same in 16 bits.
-OPAQUE_16 = 65535
 # By how much colors may miss the image and still count as adding up to it, the image's range being 1: far
 # below half a step of 8 bits, which is 2e-3. Chosen by the project's own tests.
 CLOSE = 1e-4
 
 
-def rounded_opacities(alphas: Float[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "H W K"]:
-    """Round alphas to steps of 255 so that each pixel's sum to exactly 255.
+def rounded_opacities(
+    alphas: Float[np.ndarray, "H W K"], dtype: type[np.uint8] | type[np.uint16] = np.uint8
+) -> UInt8[np.ndarray, "H W K"] | UInt16[np.ndarray, "H W K"]:
+    """Round alphas to whole steps so that each pixel's sum to exactly opaque, the largest of the type.
 
     It goes by largest remainders: every alpha is rounded down, and the steps that are missing go to those
     that lost most. None is off by a whole step.
@@ -26,11 +26,13 @@ def rounded_opacities(alphas: Float[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "
     ----------
     alphas : ndarray, shape (H, W, K)
         The layers' opacities, in [0, 1], summing to 1.
+    dtype : uint8 or uint16
+        The type of the steps.
 
     Returns
     -------
-    ndarray of uint8, shape (H, W, K)
-        Summing to 255 over the layers.
+    ndarray of uint8 or uint16, shape (H, W, K)
+        Summing to 255 or 65535 over the layers.
 
     Examples
     --------
@@ -38,44 +40,13 @@ def rounded_opacities(alphas: Float[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "
     >>> from softseg.formats.rounding import rounded_opacities
     >>> rounded_opacities(np.full((1, 1, 4), 0.25))
     array([[[64, 64, 64, 63]]], dtype=uint8)
-    """
-    opacities = np.empty(alphas.shape, dtype=np.uint8)
-    _round_to_sum(alphas, OPAQUE, opacities)
-    return opacities
-
-
-def rounded_opacities_16(alphas: Float[np.ndarray, "H W K"]) -> UInt16[np.ndarray, "H W K"]:
-    """Round alphas to steps of 65535 so that each pixel's sum to exactly 65535, as `rounded_opacities` does.
-
-    Parameters
-    ----------
-    alphas : ndarray, shape (H, W, K)
-        The layers' opacities, in [0, 1], summing to 1.
-
-    Returns
-    -------
-    ndarray of uint16, shape (H, W, K)
-        Summing to 65535 over the layers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from softseg.formats.rounding import rounded_opacities_16
-    >>> rounded_opacities_16(np.full((1, 1, 4), 0.25))
+    >>> rounded_opacities(np.full((1, 1, 4), 0.25), np.uint16)
     array([[[16384, 16384, 16384, 16383]]], dtype=uint16)
     """
-    opacities = np.empty(alphas.shape, dtype=np.uint16)
-    _round_to_sum(alphas, OPAQUE_16, opacities)
-    return opacities
-
-
-def _round_to_sum(
-    alphas: Float[np.ndarray, "H W K"],
-    opaque: int,
-    opacities: UInt8[np.ndarray, "H W K"] | UInt16[np.ndarray, "H W K"],
-) -> None:
-    layers = alphas.shape[2]
+    opacities, layers = np.empty(alphas.shape, dtype), alphas.shape[2]
+    opaque = int(np.iinfo(dtype).max)
     round_to_sum(np.ascontiguousarray(alphas).reshape(-1, layers), opaque, opacities.reshape(-1, layers))
+    return opacities
 
 
 def over_opacities(opacities: UInt8[np.ndarray, "H W K"]) -> UInt8[np.ndarray, "H W K"]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from softseg._files import whole_files
 from softseg.formats.blending import layer_names
-from softseg.formats.rounding import rounded_opacities_16
+from softseg.formats.rounding import rounded_opacities
 from softseg.progress import tick
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def save_tiff(path: Path, result: Decomposition) -> None:
     """
     from tifffile import TiffWriter
 
-    opacities = rounded_opacities_16(result.alphas)
+    opacities = rounded_opacities(result.alphas, np.uint16)
     names = layer_names(range(opacities.shape[2]))
     with (
         whole_files(path.parent) as scratch,
