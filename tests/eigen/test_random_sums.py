@@ -98,6 +98,42 @@ def no_dense_solver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(softseg.eigen.base, "LEAST_RATIO", 1)
 
 
+# Sums that were wrong once: small eigenvalues next to a cut far below zero (1096), all of whose diagonal is
+# negative (2012), and eigenvalues that all but coincide at ShiftInvert's shift (2003).
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("seed", [1096, 2003, 2012])
+def test_sums_that_were_wrong_once(no_dense_solver: None, seed: int, name: str) -> None:
+    case = Case.draw(seed)
+    pairs = Eigensolver.parse(name).solve(case.laplacian, case.k)
+    assert pairs.converged, case.story
+    check(pairs, case)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("exponent", [-900, -130, 60, 130, 900])
+def test_the_unit_of_affinities_changes_no_digit(no_dense_solver: None, exponent: int, name: str) -> None:
+    case, solver = Case.draw(2), Eigensolver.parse(name)
+    matrix = case.laplacian.matrix
+    near_one = solver.solve(Laplacian(np.ldexp(1.0, -30) * matrix, case.laplacian.shape), 6)
+    scaled = matrix.copy()
+    scaled.data = np.ldexp(scaled.data, exponent)
+    pairs = solver.solve(Laplacian(scaled, case.laplacian.shape), 6)
+    assert pairs.converged
+    np.testing.assert_array_equal(np.ldexp(pairs.values, -exponent), np.ldexp(near_one.values, 30))
+    np.testing.assert_array_equal(pairs.vectors, near_one.vectors)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 2), (3, 3)])
+def test_tiny_photos(shape: tuple[int, int], name: str) -> None:
+    n, solver = shape[0] * shape[1], Eigensolver.parse(name)
+    matrix = sparse.csr_array(n * np.eye(n) - np.ones((n, n)))
+    pairs = solver.solve(Laplacian(matrix, shape), n)
+    np.testing.assert_allclose(pairs.values, [0.0] + (n - 1) * [n], atol=1e-12)  # rounding
+    with pytest.raises(ValueError, match=rf"^k: expected at most {n} eigenpairs"):
+        solver.solve(Laplacian(matrix, shape), n + 1)
+
+
 @pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("seed", range(SEED, SEED + CASES))
 def test_agrees_with_lapack_or_warns(no_dense_solver: None, seed: int, name: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 from softseg import ColorAffinity, Laplacian, MattingAffinity, Scene, SemanticAffinity
+from softseg.grid import laplacian_of
 
 AFFINITY = MattingAffinity() + 0.01 * SemanticAffinity() + 0.01 * ColorAffinity()
 PATH = sparse.diags_array([[-1.0] * 5, [1.0, 2, 2, 2, 2, 1], [-1.0] * 5], offsets=[-1, 0, 1])
@@ -113,3 +114,11 @@ def test_does_not_change_with_the_matrix_it_was_made_of() -> None:
 def test_bad_arguments_are_named(arguments: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=rf"\A{re.escape(message)}[^\n]*\Z"):
         Laplacian(**{"matrix": PATH, "shape": (2, 3), **arguments})
+
+
+@pytest.mark.parametrize("largest", [1e21, 1e40, float("inf"), float("nan")])
+def test_affinities_beyond_single_precision_are_refused(largest: float) -> None:
+    affinity = sparse.csr_array([[0.0, largest], [largest, 0.0]])
+    message = r"\Aaffinity: expected finite affinities of at most 1e\+20, got [^\n]*\Z"
+    with pytest.raises(ValueError, match=message):
+        laplacian_of(affinity, np.zeros((1, 2, 3)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import linalg
 
 from softseg import ColorAffinity, Laplacian, MattingAffinity, Scene, SemanticAffinity, SoftSegmentation
 from softseg.eigen import ShiftInvert
+from softseg.grid import solver
 from softseg.images import shrink
 from softseg.layers import propagate
 from softseg.layers.propagation import REST, STROKE
@@ -101,6 +103,33 @@ class TestPhotosAboveWorkingSize:
         np.testing.assert_allclose(
             propagate(result, two, [0.2, 0.4]).clip(0, 0.3), propagate(result, one, [0.3]), atol=1e-6
         )
+
+
+@pytest.mark.parametrize("exponent", [-1000, -140, 120])
+def test_strengths_of_any_size(result: SoftSegmentation, strokes: np.ndarray, exponent: int) -> None:
+    values = np.array([0.75, -0.25])
+    expected = np.ldexp(propagate(result, strokes, values).astype(float), exponent).astype(np.float32)
+    np.testing.assert_array_equal(propagate(result, strokes, np.ldexp(values, exponent)), expected)
+
+
+def test_affinities_that_differ_by_many_orders_of_magnitude(make_scene: Any, strokes: np.ndarray) -> None:
+    scene = make_scene(13, 18)
+    affinity = 1e-3 * MattingAffinity() + 1e3 * ColorAffinity()
+    laplacian = affinity.laplacian(scene)
+    result = dataclasses.replace(
+        decomposed(scene), eigenpairs=ShiftInvert().solve(laplacian, 40), given_laplacian=laplacian
+    )
+    # Errors of the raised eigenvalues are multiplied by the weights.
+    expected = dense(result, strokes, [0.8, -0.3]).clip(-0.3, 0.8)
+    np.testing.assert_allclose(propagate(result, strokes, [0.8, -0.3]), expected, rtol=0, atol=1e-4)
+
+
+def test_what_cannot_be_solved_is_one_line(
+    result: SoftSegmentation, strokes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solver, "MOST_ITERATIONS", 1)
+    with pytest.raises(ValueError, match=r"\Aresult: the system [^\n]*; segment again with [^\n]*\Z"):
+        propagate(result, strokes, [1.0, 0.5])
 
 
 def test_a_mask_is_one_stroke(result: SoftSegmentation, strokes: np.ndarray) -> None:

@@ -91,6 +91,38 @@ class TestBackgrounds:
         assert read_photo(cut_out, background="layer").opacity is None
 
 
+class TestSlivers:
+    """Of layers over white, made by hand: an object with a soft edge, and what lies under it."""
+
+    def made(self, peak: float, area: float) -> np.ndarray:
+        """Return the layers where the white one has so large an alpha on such a part of the opaque row."""
+        white = np.zeros((10, 100))
+        white[:9] = 1
+        white[9, : round(100 * area)] = peak
+        opacity = np.zeros((10, 100))
+        opacity[9] = 1
+        return with_transparent_layer(np.dstack([white, 1 - white]), opacity)
+
+    @pytest.mark.parametrize(("peak", "area"), [(0.4, 1.0), (0.55, 0.1), (0.75, 0.5)])
+    def test_what_lay_under_the_photo_leaves_none(self, peak: float, area: float) -> None:
+        layers = self.made(peak, area)
+        assert layers.shape[2] == 2
+        np.testing.assert_allclose(layers[9, :, 0], 1, atol=1e-6)  # the object grew in its place
+
+    @pytest.mark.parametrize(("peak", "area"), [(1.0, 0.05), (0.9, 0.5)])
+    def test_what_is_white_in_the_photo_stays(self, peak: float, area: float) -> None:
+        layers = self.made(peak, area)
+        assert layers.shape[2] == 3
+        np.testing.assert_allclose(layers[9, 0, :2], [peak, 1 - peak], atol=1e-5)
+
+    def test_a_faint_layer_that_is_large_stays(self) -> None:
+        # Opacity 0.7 on half of the photo: a shadow, of which more than a sliver is left.
+        shadow = np.zeros((10, 100))
+        shadow[:5] = 1
+        layers = with_transparent_layer(np.dstack([shadow, 1 - shadow]), np.where(shadow > 0, 0.7, 1.0))
+        assert layers.shape[2] == 3
+
+
 class TestLayer:
     def test_a_cut_out(self, cut_out: np.ndarray, tmp_path: Path) -> None:
         Image.fromarray(cut_out).save(tmp_path / "product.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,19 @@ def pairs_of(scene: Scene, k: int) -> Eigenpairs:
 @pytest.fixture
 def pairs(scene: Scene) -> Eigenpairs:
     return pairs_of(scene, 9)
+
+
+def test_no_more_eigenvectors_than_a_sixteenth_of_the_pixels_beyond_a_hundred(make_scene: Any) -> None:
+    scene = make_scene(30, 60)
+    many, labels = pairs_of(scene, 150), initial_clusters(scene.features, 4)
+    few = Eigenpairs(many.values[:112], many.vectors[:, :112].copy(), many.residuals[:112], True)
+    np.testing.assert_array_equal(constrained(many, labels, 4), constrained(few, labels, 4))
+
+
+def test_all_eigenvectors_of_a_tiny_photo(make_scene: Any) -> None:
+    scene = make_scene(8, 9)
+    alphas = constrained(pairs_of(scene, 72), initial_clusters(scene.features, 4), 4)
+    np.testing.assert_allclose(alphas.sum(axis=2), 1, atol=1e-9)  # rounding of double precision
 
 
 @pytest.fixture

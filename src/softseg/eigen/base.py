@@ -27,6 +27,10 @@ MOST_DENSE_PIXELS = 1000
 # LAPACK also finds them if one in so many of all pairs is wanted, or more: an iterative solver would work on
 # bases of nearly as many vectors as there are pixels. Chosen by the project's own tests.
 LEAST_RATIO = 4
+# A Laplacian whose largest entry is beyond two to this power, or below its inverse, is solved as a multiple
+# of which it is near one. Single precision ends at 2^128, and ARPACK takes eigenvalues of the inverse below
+# some 2^-35 for zeros. Chosen by the project, well within both.
+LARGEST_EXPONENT = 20
 
 
 @final
@@ -139,9 +143,11 @@ class Eigensolver(abc.ABC):
             raise ValueError(f"k: expected at most {n} eigenpairs, one per pixel, got {k}")
         if not laplacian.matrix.data.any():
             return _solve_zero(n, k)
+        exponent = _choose_exponent(laplacian)
+        scaled = _multiply(laplacian, -exponent)
         if n <= MOST_DENSE_PIXELS or LEAST_RATIO * k >= n:
-            return _solve_densely(laplacian, k)
-        pairs = self._solve(laplacian, k, generator(rng))
+            return _undo(_solve_densely(scaled, k), exponent)
+        pairs = _undo(self._solve(scaled, k, generator(rng)), exponent)
         if not pairs.converged:
             warnings.warn(self._advise(pairs, k), stacklevel=2)
         return pairs
@@ -187,6 +193,29 @@ def sort_pairs(values: np.ndarray, vectors: np.ndarray, residuals: np.ndarray, c
 def find_signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " k"]:
     """Return, for each vector, the factor 1 or -1 that makes the sum of its entries positive."""
     return np.where(vectors.sum(axis=0, dtype=np.float64) < 0, -1.0, 1.0)
+
+
+def _choose_exponent(laplacian: Laplacian) -> int:
+    """Return the power of two that the largest entry is near, or 0 if it is no extreme one."""
+    _, exponent = np.frexp(np.abs(laplacian.matrix.data).max())
+    return int(exponent) if abs(exponent) > LARGEST_EXPONENT else 0
+
+
+def _multiply(laplacian: Laplacian, exponent: int) -> Laplacian:
+    """Return a Laplacian times two to a power, which changes no digit."""
+    if exponent == 0:
+        return laplacian
+    matrix = laplacian.matrix.copy()
+    matrix.data = np.ldexp(matrix.data, exponent)
+    return type(laplacian)(matrix, laplacian.shape, laplacian.near_null)
+
+
+def _undo(pairs: Eigenpairs, exponent: int) -> Eigenpairs:
+    """Return the pairs of a Laplacian, given those of its multiple."""
+    if exponent == 0:
+        return pairs
+    values, residuals = np.ldexp(pairs.values, exponent), np.ldexp(pairs.residuals, exponent)
+    return Eigenpairs(values, pairs.vectors, residuals, pairs.converged)
 
 
 def _solve_zero(n: int, k: int) -> Eigenpairs:

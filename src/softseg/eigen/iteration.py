@@ -144,8 +144,15 @@ def undo_shift(shift: float, values: Float[np.ndarray, " k"]) -> float:
 
 
 def _measure_largest(shift: float, values: Float[np.ndarray, " k"]) -> float:
-    """Return the largest magnitude among eigenvalues; that of zeros is a small share of the shift."""
-    return max(float(np.abs(values).max()), ZERO_SHARE * shift)
+    """Return the largest eigenvalue, or the largest magnitude where none is above zero.
+
+    What the wanted vectors lack belongs to still larger eigenvalues. A cut far below zero says nothing about
+    those: taken for the largest, it would make errors of small eigenvalues seem smaller than they are. The
+    magnitude of zeros is a small share of the shift.
+    """
+    zero = ZERO_SHARE * shift
+    largest = float(values.max())
+    return largest if largest > zero else max(float(np.abs(values).max()), zero)
 
 
 def complete_basis(

@@ -41,8 +41,9 @@ class LOBPCG(Eigensolver):
     ----------
     tol : float
         A pair has converged when the estimated error of its eigenvalue is at most ``tol`` times the
-        Laplacian's mean diagonal entry. Eigenvalues are smoothness per pixel, which the sparsification
-        weighs against a sparsity of order one per pixel: the larger a photo, the fewer digits of them matter.
+        Laplacian's mean diagonal entry in magnitude. Eigenvalues are smoothness per pixel, which the
+        sparsification weighs against a sparsity of order one per pixel: the larger a photo, the fewer digits
+        of them matter.
         At least two digits of the largest wanted eigenvalue are found all the same.
     max_iterations : int
         The largest number of iterations, at least 1. It counts anew if single precision turns out not to be
@@ -84,7 +85,7 @@ class LOBPCG(Eigensolver):
     def _solve(self, laplacian: Laplacian, k: int, rng: np.random.Generator) -> Eigenpairs:
         prepared = self.preconditioner.prepare(laplacian, rng)
         count = k + max(LEAST_GUARD, round(GUARD * k))
-        diagonal = float(laplacian.matrix.diagonal().mean())
+        diagonal = float(np.abs(laplacian.matrix.diagonal()).mean())  # entries are negative where all repels
         goal = self.tol * diagonal
         rule = StoppingRule(k, goal, self.max_iterations)
         start = prepared.start(k, count, goal, rng)
@@ -104,7 +105,8 @@ class LOBPCG(Eigensolver):
 
             tick()
             values, vectors, converged = refine(start.vectors.astype(np.float32))
-            if limit_error(goal, prepared.shift, values[:k]) < SINGLE_PRECISION * diagonal:
+            fine = limit_error(goal, prepared.shift, values[:k]) < SINGLE_PRECISION * diagonal
+            if fine or not converged:  # rounding may also be what keeps it from converging
                 values, vectors, converged = refine(vectors.astype(np.float64))
             return sort_pairs(*_measure_pairs(problem, vectors[:, :k], dense), converged)
 

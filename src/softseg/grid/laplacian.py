@@ -14,6 +14,9 @@ from softseg.grid.links import Links
 # How far the entries of a matrix may differ from those of its transpose, as a share of the largest entry:
 # some eight digits, much more than rounding and much less than any real asymmetry.
 ASYMMETRY = 1e-8
+# The largest magnitude of a summed affinity. Published ones are near one; the relaxed stage, in single
+# precision, ends in infinities some way above this. Chosen by the project.
+LARGEST_AFFINITY = 1e20
 
 
 @final
@@ -124,6 +127,11 @@ def laplacian_of(affinity: sparse.csr_array, image: Float[np.ndarray, "H W 3"]) 
     Laplacian
         Its near-null vectors are 1, R, G and B.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the affinities are not a sparse array, or one is not finite or exceeds 1e20.
+
     Examples
     --------
     >>> import numpy as np
@@ -135,6 +143,12 @@ def laplacian_of(affinity: sparse.csr_array, image: Float[np.ndarray, "H W 3"]) 
     """
     if not sparse.issparse(affinity):
         raise TypeError(f"matrix: expected a scipy sparse array, got {type(affinity).__name__}")
+    largest = float(np.abs(affinity.data).max(initial=0))
+    if not largest <= LARGEST_AFFINITY:
+        raise ValueError(
+            f"affinity: expected finite affinities of at most {LARGEST_AFFINITY:.0e}, got {largest:.3g}; "
+            "choose smaller weights"
+        )
     # Taking |W| in D would make L positive semidefinite, and L would lose the repulsion between superpixels.
     matrix = sparse.diags_array(affinity.sum(axis=1)) - affinity
     colors = image.reshape(-1, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -24,6 +24,9 @@ MOST_ITERATIONS = 500
 # that eigensolvers shift by (docs/architecture.md). Chosen by the project's own tests.
 FIRST_SHIFT = 5.0
 SHIFT_GROWTH = 4.0
+# The largest number of pixels with far links that are left for one dense matrix, which takes about a second
+# to factorize at this size. Chosen by the project's own tests.
+MOST_KEPT = 5000
 TINY = float(np.finfo(np.float32).tiny)  # the least shift, where the local part is all zeros
 
 
@@ -37,7 +40,8 @@ def solve_on_grid(
     """Solve ``(matrix + remainder) x = right``.
 
     The near links, between pixels at most two apart, are factorized by nested dissection. The factors are in
-    single precision and leave out the far links. Conjugate gradients, in double precision, do the rest.
+    single precision and leave out the far links. Conjugate gradients, in double precision, do the rest. If
+    they do not converge, the factors take in the far links, too.
 
     Parameters
     ----------
@@ -73,6 +77,23 @@ def solve_on_grid(
     """
     local = _select_local_part(matrix, shape[1])
     inverse = factorize(local, 0.0, shape, LOCAL_RADIUS) if remainder is None else _factorize(local, shape)
+    solution, unfinished = _iterate(matrix, right, remainder, inverse)
+    kept = Links.of(matrix, shape[1]).far_linked.reshape(shape)
+    if unfinished and 0 < np.count_nonzero(kept) <= MOST_KEPT:
+        # Far links that outweigh the near ones by orders of magnitude have to be inverted, too.
+        solution, unfinished = _iterate(matrix, right, remainder, _factorize(matrix, shape, kept))
+    if unfinished:
+        raise np.linalg.LinAlgError(f"no convergence after {MOST_ITERATIONS} iterations")
+    return solution
+
+
+def _iterate(
+    matrix: sparse.csr_array,
+    right: Float[np.ndarray, " N"],
+    remainder: Callable[[np.ndarray], np.ndarray] | None,
+    inverse: Factorization,
+) -> tuple[Float[np.ndarray, " N"], bool]:
+    """Return what conjugate gradients find with a preconditioner, and whether it is not good enough."""
 
     def product(x: np.ndarray) -> np.ndarray:
         return matrix @ x if remainder is None else matrix @ x + remainder(x)
@@ -87,24 +108,28 @@ def solve_on_grid(
         maxiter=MOST_ITERATIONS,
         M=LinearOperator(matrix.shape, approximate_inverse, dtype=np.float64),
     )
-    if unfinished:
-        raise np.linalg.LinAlgError(f"no convergence after {MOST_ITERATIONS} iterations")
-    return solution
+    return solution, bool(unfinished)
 
 
-def _factorize(local: sparse.csr_array, shape: tuple[int, int]) -> Factorization:
-    """Factorize a local part with as little added to its diagonal as makes it positive definite.
+def _factorize(
+    matrix: sparse.csr_array, shape: tuple[int, int], kept: Bool[np.ndarray, "H W"] | None = None
+) -> Factorization:
+    """Factorize a matrix with as little added to its diagonal as makes it positive definite.
 
     What makes the whole system definite may lie in the remainder alone. The iteration corrects for what is
-    added here.
+    added here. Pixels that are ``kept`` may have far links.
     """
     shift = 0.0
     while True:
         try:
-            return factorize(local, shift, shape, LOCAL_RADIUS)
+            factors = factorize(matrix, shift, shape, LOCAL_RADIUS, kept)
         except np.linalg.LinAlgError:
-            mean = float(np.abs(local.diagonal()).mean())
-            shift = max(SHIFT_GROWTH * shift, FIRST_SHIFT * mean / local.shape[0], TINY)
+            pass
+        else:
+            if factors.negative == 0:
+                return factors
+        mean = float(np.abs(matrix.diagonal()).mean())
+        shift = max(SHIFT_GROWTH * shift, FIRST_SHIFT * mean / matrix.shape[0], TINY)
 
 
 def _select_local_part(matrix: sparse.csr_array, width: int) -> sparse.csr_array:

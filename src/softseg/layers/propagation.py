@@ -52,8 +52,9 @@ def propagate(result: Decomposition, strokes: Any, values: Any) -> Float32[np.nd
     ------
     TypeError, ValueError
         In one line that names the argument, if the strokes are not integers of the photo's size, there are
-        none or not as many as values, or a value is not finite; or if the Laplacian is not known (see
-        `SoftSegmentation.laplacian`).
+        none or not as many as values, or a value is not finite or exceeds single precision; if the Laplacian
+        is not known (see `SoftSegmentation.laplacian`); or if its system cannot be solved, where the
+        affinities are extreme.
 
     References
     ----------
@@ -70,18 +71,28 @@ def propagate(result: Decomposition, strokes: Any, values: Any) -> Float32[np.nd
     >>> bool(np.allclose(strengths[:, 13:], 0.5, atol=0.02)), bool(np.abs(strengths[:, :11]).max() < 0.02)
     (True, True)
     """
-    strengths = _check_values(values)
+    given = _check_values(values)
+    # A power of two changes no digit, and keeps squares of huge and tiny strengths finite.
+    _, exponent = np.frexp(np.abs(given).max())
+    strengths = np.ldexp(given, -exponent)
     labels = _check_strokes(strokes, result.image.shape[:2], len(strengths))
     weights, wanted = _shrink_strokes(labels, strengths, result.scene.shape)
     matrix = result.laplacian.matrix + sparse.diags_array(weights + REST / weights.size)
     matrix.sort_indices()
     raised = partial(_multiply_cuts, result.eigenpairs)
-    solution = solve_on_grid(sparse.csr_array(matrix), weights * wanted, result.scene.shape, raised)
+    try:
+        solution = solve_on_grid(sparse.csr_array(matrix), weights * wanted, result.scene.shape, raised)
+    except np.linalg.LinAlgError as error:
+        raise ValueError(
+            f"result: the system of its Laplacian cannot be solved ({error}); segment again with affinities "
+            "whose weights differ less, with more eigenvectors, or with eigensolver='ShiftInvert'"
+        ) from None
     spread = solution.reshape(result.scene.shape)
     if result.scene.shape != result.image.shape[:2]:
         spread = upsample(spread[..., None], result.scene.image, result.image)[..., 0]
     # The matting term lets values overshoot where colors do.
-    return np.clip(spread, strengths.min(initial=0), strengths.max(initial=0)).astype(np.float32)
+    spread = np.clip(spread, strengths.min(initial=0), strengths.max(initial=0))
+    return np.ldexp(spread, exponent).astype(np.float32)
 
 
 def _multiply_cuts(pairs: Eigenpairs, x: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
@@ -120,6 +131,9 @@ def _check_values(values: Any) -> Float64[np.ndarray, " n"]:
         raise ValueError(f"values: expected one number for each stroke, got shape {strengths.shape}")
     if not np.isfinite(strengths).all():
         raise ValueError("values: expected finite numbers, got NaN or infinity")
+    largest = float(np.abs(strengths).max())
+    if largest > np.finfo(np.float32).max:
+        raise ValueError(f"values: expected numbers of at most 3.4e+38, got {largest:.3g}")
     return strengths
 
 

@@ -18,6 +18,13 @@ OPAQUE = 254 / 255
 # A layer is left out if multiplying it by the photo's opacity leaves at most this part of its largest alpha:
 # it was the background under the photo. Such a layer keeps at most (1 - a) a = 1/4 at soft edges.
 NOWHERE = 0.5
+# It is also left out if that leaves at most the first of these parts of its area, and at most the second of
+# its largest alpha. The background's layer may take in pixels beside the edge that are nearly opaque: 0.52 to
+# 0.77 of it was left at some pixel of 11 of 80 cut-outs of four photos, in slivers of 0.1 to 4 % of the
+# photo. Layers that also hold something white were left nearly whole somewhere, by 0.97 and more. Chosen by
+# the project's own tests.
+SLIVER = 0.2
+NOWHERE_WHOLE = 0.8
 # What each layer that is kept has at least, so that it can grow where those left out were.
 TRACE = 1e-6
 
@@ -125,8 +132,8 @@ def with_transparent_layer(
 ) -> Float32[np.ndarray, "H W K2"]:
     """Make what is transparent a layer, the last one, and take it off the others.
 
-    The other layers are multiplied by the photo's opacity. A layer of which that leaves nothing was the
-    background under the photo, and is left out.
+    The other layers are multiplied by the photo's opacity. A layer of which that leaves nothing, or a sliver
+    along soft edges, was the background under the photo. It is left out, and the others grow in its place.
 
     Parameters
     ----------
@@ -165,9 +172,17 @@ def _find_layers_of_the_photo(
     alphas: Float[np.ndarray, "H W K"], opacity: Float[np.ndarray, "H W"]
 ) -> list[int]:
     """Return which layers are not only what lay under the photo; none if it is wholly transparent."""
-    most = opacity.max()
+    most = float(opacity.max())
     if most == 0:
         return []
     layers = range(alphas.shape[2])
-    kept = [k for k in layers if (alphas[:, :, k] * opacity).max() > NOWHERE * most * alphas[:, :, k].max()]
+    kept = [k for k in layers if not _lay_under(alphas[:, :, k], opacity, most)]
     return kept or list(layers)
+
+
+def _lay_under(alpha: Float[np.ndarray, "H W"], opacity: Float[np.ndarray, "H W"], most: float) -> bool:
+    """Return whether a layer was the background under a photo whose largest opacity is ``most``."""
+    left = alpha * opacity
+    peak, largest = float(left.max()), most * float(alpha.max())
+    hardly_any = float(left.sum()) <= SLIVER * float(alpha.sum())
+    return peak <= (NOWHERE_WHOLE if hardly_any else NOWHERE) * largest
