@@ -6,6 +6,7 @@ python benchmarks/viewer_shots.py [FOLDER]
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 import tempfile
@@ -65,7 +66,7 @@ def layer_at(result: SoftSegmentation, pixel: tuple[int, int]) -> int:
 
 def row(page: Page, layer: int) -> Locator:
     """Return a layer's row in the list."""
-    return page.locator("#layers li").filter(has_text=f"Layer {layer + 1}")
+    return page.locator("#layers li").filter(has_text=re.compile(rf"^\s*{layer + 1} "))
 
 
 def tint(page: Page, layer: int, name: str) -> None:

@@ -11,12 +11,13 @@ import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from scipy import ndimage
+from tests.formats.named import NamedCase
 from tests.results import Make
 
 from softseg.formats.outlines import outlines
 from softseg.layers import save
 from softseg.result import SoftSegmentation
-from softseg.testing import FormatCase, with_alphas
+from softseg.testing import with_alphas
 
 
 def decoded(counts: str, height: int, width: int) -> np.ndarray:
@@ -42,9 +43,13 @@ def decoded(counts: str, height: int, width: int) -> np.ndarray:
     return values.reshape(width, height).T.astype(bool)
 
 
-class TestCOCO(FormatCase):
+class TestCOCO(NamedCase):
     suffix = ".json"
-    others: ClassVar[dict[str, object]] = {"file_name": "beach.jpg", "counts": "list"}
+    others: ClassVar[dict[str, object]] = {
+        "file_name": "beach.jpg",
+        "counts": "list",
+        "names": ["sky", "sea", "sand", "sun"],
+    }
 
     def check(self, path: Path, result: SoftSegmentation) -> None:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -137,3 +142,12 @@ class TestOutlines:
                 runs = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
                 again = coco_mask.decode(runs).astype(bool)
             np.testing.assert_array_equal(again, mask)
+
+
+def test_categories_have_the_layers_names(tmp_path: Path, make_segmentation: Make) -> None:
+    save(tmp_path / "out.json", make_segmentation(7, 11, 2), names=["фото 写真", "é 🐈"])
+    content = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert [(category["id"], category["name"]) for category in content["categories"]] == [
+        (1, "фото 写真"),
+        (2, "é 🐈"),
+    ]

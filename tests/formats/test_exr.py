@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import OpenEXR
 import pytest
 import tifffile
+from tests.formats.named import NamedCase
+from tests.formats.programs import needs, run
 from tests.results import Make
 
 from softseg.formats import check_output
 from softseg.layers import LayerStack, save
 from softseg.result import SoftSegmentation
-from softseg.testing import FormatCase, with_alphas
+from softseg.testing import with_alphas
 from softseg.testing.format import names
 
-needs_oiiotool = pytest.mark.skipif(
-    shutil.which("oiiotool") is None, reason="oiiotool is not installed (apt-get install openimageio-tools)"
-)
 # By how much a half float of at most 1 is off, and by how much colors may miss the photo (CLOSE).
 HALF, MISSED = 2**-12, 1.1e-4
 
@@ -65,14 +64,15 @@ def check_channels(channels: dict[str, np.ndarray], result: SoftSegmentation) ->
     np.testing.assert_allclose(layers[..., 3].sum(axis=0), 1, atol=2 * HALF)
 
 
-class TestEXR(FormatCase):
+class TestEXR(NamedCase):
     suffix = ".exr"
+    others: ClassVar = {"names": ["sky", "sea", "sand", "sun"]}
 
     def check(self, path: Path, result: SoftSegmentation) -> None:
         check_channels(read(path), result)
 
 
-@needs_oiiotool
+@needs("oiiotool")
 @pytest.mark.parametrize("count", [1, 3, 12])
 def test_oiiotool_reads_the_same(tmp_path: Path, make_segmentation: Make, count: int) -> None:
     result = make_segmentation(21, 34, count)
@@ -136,7 +136,27 @@ def test_without_the_package_it_is_said_before_any_work(
 ) -> None:
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     monkeypatch.delitem(sys.modules, "softseg.formats.exr", raising=False)
-    message = r"\A\.exr files need OpenEXR: pip install 'softseg\[exr\]'\Z"
+    message = r'\Awriting \.exr files needs OpenEXR: pip install "softseg\[exr\]"\Z'
     with pytest.raises(ImportError, match=message):
         check_output(tmp_path / "a" / "out.exr", 3, 3)
     assert names(tmp_path) == []
+
+
+@needs("oiiotool")
+def test_oiiotool_reads_names_that_nuke_takes_and_those_that_were_given(
+    tmp_path: Path, make_segmentation: Make
+) -> None:
+    called = ["le café", "空 far", "depth"]
+    result = make_segmentation(21, 34, 3)
+    save(tmp_path / "out.exr", result, names=called)
+    told = run(tmp_path, "oiiotool", "--info", "-v", "out.exr")
+    listed = [f"{name}.{channel}" for name in ("layer_2_far", "layer_depth", "le_cafe") for channel in "RGBA"]
+    assert f"channel list: R, G, B, A, {', '.join(listed)}\n" in told
+    assert 'layerNames: "le café", "空 far", "depth"' in told
+    # Each name has the channels of its own layer.
+    for name, layer in zip(["le_cafe", "layer_2_far", "layer_depth"], range(3), strict=True):
+        written = ["-d", "float", "--compression", "none", "-o", "alpha.tif"]
+        run(tmp_path, "oiiotool", "out.exr", "--ch", f"{name}.A", *written)
+        np.testing.assert_allclose(
+            tifffile.imread(tmp_path / "alpha.tif"), result.alphas[:, :, layer], atol=HALF
+        )

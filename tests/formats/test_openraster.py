@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.formats.memory import peak_per_pixel
+from tests.formats.named import NamedCase
 from tests.results import Make
 
 from softseg.images import eight_bits
 from softseg.layers import LayerStack, save
 from softseg.photos.profiles import DISPLAY_P3, make_profile, srgb_profile
 from softseg.result import SoftSegmentation
-from softseg.testing import FormatCase, with_alphas
+from softseg.testing import with_alphas
 from softseg.testing.format import names
 
 
@@ -82,9 +83,9 @@ def clipped_first(document: Document) -> np.ndarray:
     return below
 
 
-class TestOpenRaster(FormatCase):
+class TestOpenRaster(NamedCase):
     suffix = ".ora"
-    others: ClassVar = {"blend": "normal"}
+    others: ClassVar = {"blend": "normal", "names": ["sky", "sea", "sand", "sun"]}
 
     def check(self, path: Path, result: SoftSegmentation) -> None:
         document = Document(path)
@@ -145,7 +146,9 @@ def test_named_from_back_to_front_in_the_results_order(
     assert result.order == (1, 3, 2, 0)
     save(tmp_path / "out.ora", result, blend=blend)
     stacked = [child.attrib["name"] for child in reversed(Document(tmp_path / "out.ora").stack)]
-    assert stacked == ["black"] * (blend == "add") + ["layer 2", "layer 4", "layer 3", "layer 1"]
+    assert stacked == ["black"] * (blend == "add") + [
+        *("2 largest, back", "4 center", "3 center", "1 center"),
+    ]
 
 
 def test_added_layers_are_the_true_mattes(tmp_path: Path, make_segmentation: Make) -> None:
@@ -159,7 +162,7 @@ def test_added_layers_are_the_true_mattes(tmp_path: Path, make_segmentation: Mak
         layer, black = group
         assert layer.attrib["name"] == group.attrib["name"]
         assert (document.rgba(black) == (0, 0, 0, 255)).all()
-        k = int(layer.attrib["name"].removeprefix("layer ")) - 1
+        k = int(layer.attrib["name"].split()[0]) - 1
         rgba = document.rgba(layer)
         assert np.abs(rgba[..., 3] - 255 * result.alphas[:, :, k]).max() < 1
         # Straight colors, moved a little to make up for the rounding of all layers' opacities.
@@ -217,3 +220,11 @@ def test_colors_are_never_held_all_at_once(
     # All colors are 96 bytes a pixel, and the layers in 8 bits 32. With all colors at once, and what they are
     # found from, it would be more than both.
     assert peak_per_pixel(tmp_path / "out.ora", rng, monkeypatch) < 0.8 * (96 + 32)
+
+
+def test_names_in_any_letters(tmp_path: Path, make_segmentation: Make) -> None:
+    called = ["фото 写真", "<&\"'>]]>", "é 🐈"]
+    result = make_segmentation(12, 17, 3)
+    save(tmp_path / "out.ora", result, names=called)
+    *groups, _ = Document(tmp_path / "out.ora").stack
+    assert [group.attrib["name"] for group in reversed(groups)] == [called[k] for k in result.order]

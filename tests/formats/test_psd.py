@@ -12,13 +12,14 @@ from PIL import Image
 from psd_tools import PSDImage
 from psd_tools.constants import BlendMode
 from tests.formats.memory import peak_per_pixel
+from tests.formats.named import NamedCase
 from tests.results import Make
 
 from softseg.formats.rounding import rounded_opacities
 from softseg.images import eight_bits
 from softseg.layers import colors, save
 from softseg.result import SoftSegmentation
-from softseg.testing import FormatCase, with_alphas
+from softseg.testing import with_alphas
 from softseg.testing.format import names
 
 
@@ -31,9 +32,9 @@ def pixels(layer) -> np.ndarray:  # type: ignore[no-untyped-def]
     return np.rint(layer.numpy() * 255).astype(int)
 
 
-class TestPSD(FormatCase):
+class TestPSD(NamedCase):
     suffix = ".psd"
-    others: ClassVar = {"blend": "normal"}
+    others: ClassVar = {"blend": "normal", "names": ["sky", "sea", "sand", "sun"]}
 
     def check(self, path: Path, result: SoftSegmentation) -> None:
         photo = 255 * result.image
@@ -68,7 +69,9 @@ def test_named_from_back_to_front_in_the_results_order(
     assert result.order == (1, 3, 2, 0)
     save(tmp_path / "out.psd", result, blend=blend)
     stacked = [layer.name for layer in PSDImage.open(tmp_path / "out.psd")]
-    assert stacked == ["black"] * (blend == "add") + ["layer 2", "layer 4", "layer 3", "layer 1"]
+    assert stacked == ["black"] * (blend == "add") + [
+        *("2 largest, back", "4 center", "3 center", "1 center"),
+    ]
 
 
 def test_added_layers_are_the_true_mattes(tmp_path: Path, make_segmentation: Make) -> None:
@@ -83,7 +86,7 @@ def test_added_layers_are_the_true_mattes(tmp_path: Path, make_segmentation: Mak
         assert not pixels(black)[..., :3].any()
         assert layer.blend_mode == BlendMode.NORMAL
         assert layer.name == group.name
-        k = int(layer.name.removeprefix("layer ")) - 1
+        k = int(layer.name.split()[0]) - 1
         opacities[k] = pixels(layer)[..., 3]
         assert np.abs(opacities[k] - 255 * result.alphas[:, :, k]).max() < 1
         # Straight colors, moved a little to make up for the rounding of all layers' opacities.
@@ -98,7 +101,7 @@ def test_one_layer_alone(tmp_path: Path, make_segmentation: Make) -> None:
     save(tmp_path / "out.psd", result)
     document = PSDImage.open(tmp_path / "out.psd")
     for group in list(document)[1:]:
-        group.visible = group.name == "layer 2"
+        group.visible = group.name.startswith("2 ")
     matte = 255 * result.alphas[:, :, 1, None] * result.colors[:, :, 1]
     assert np.abs(composited(document) - matte).max() < 4
 
@@ -107,7 +110,7 @@ def test_covering_layers(tmp_path: Path, make_segmentation: Make) -> None:
     alphas = np.broadcast_to([0.6, 0.1, 0.3], (6, 9, 3)).copy()
     alphas[2, 1:-1] = (0, 0, 1)
     result = with_alphas(make_segmentation(6, 9, 3), alphas)
-    save(tmp_path / "out.psd", result, blend="normal")
+    save(tmp_path / "out.psd", result, blend="normal", names=["layer 1", "layer 2", "layer 3"])
     back, middle, front = PSDImage.open(tmp_path / "out.psd")
     assert [layer.name for layer in (back, middle, front)] == ["layer 1", "layer 3", "layer 2"]
     assert all(layer.blend_mode == BlendMode.NORMAL for layer in (back, middle, front))
@@ -126,7 +129,7 @@ def test_edited_colors_are_kept(tmp_path: Path, make_segmentation: Make) -> None
     (layer,) = (
         layer
         for layer in PSDImage.open(tmp_path / "out.psd").descendants()
-        if layer.kind == "pixel" and layer.name == "layer 1"
+        if layer.kind == "pixel" and layer.name.startswith("1 ")
     )
     np.testing.assert_allclose(pixels(layer)[..., :3], np.broadcast_to((255, 0, 0), (6, 9, 3)), atol=6)
 
@@ -176,3 +179,19 @@ def test_colors_are_never_held_all_at_once(
 def test_hard_layers_have_hard_opacities() -> None:
     alphas = np.eye(5, dtype=np.float32)[np.arange(20).reshape(4, 5) % 5]
     np.testing.assert_array_equal(rounded_opacities(alphas), 255 * alphas)
+
+
+@pytest.mark.parametrize("blend", ["add", "normal"])
+def test_names_in_any_letters(tmp_path: Path, make_segmentation: Make, blend: str) -> None:
+    # Black is also what lies below; nothing may be mixed up.
+    called = ["фото 写真", "black", "é 🐈"]
+    result = make_segmentation(12, 17, 3)
+    save(tmp_path / "out.psd", result, blend=blend, names=called)
+    document = PSDImage.open(tmp_path / "out.psd")
+    assert np.abs(composited(document) - 255 * result.image).max() <= 2
+    assert [layer.name for layer in document][-3:] == [called[k] for k in result.order]
+    if blend == "add":
+        for k, group in zip(result.order, list(document)[1:], strict=True):
+            below, layer = group
+            assert (below.name, layer.name) == ("black", called[k])
+            assert np.abs(pixels(layer)[..., 3] - 255 * result.alphas[:, :, k]).max() < 1

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageSequence
+from tests.formats.named import NamedCase
+from tests.formats.programs import needs
 from tests.results import Make
 
-from softseg.formats import tiff
+from softseg.formats import layer_names, tiff
 from softseg.layers import LayerStack, save
 from softseg.result import SoftSegmentation
-from softseg.testing import FormatCase
 
 # Tags of TIFF 6.0: Compression, PageName, Software, Predictor.
 COMPRESSION, PAGE_NAME, SOFTWARE, PREDICTOR = 259, 285, 305, 317
-
-needs_oiiotool = pytest.mark.skipif(
-    shutil.which("oiiotool") is None, reason="oiiotool is not installed (apt-get install openimageio-tools)"
-)
 
 
 def read(path: Path) -> np.ndarray:
@@ -32,8 +29,9 @@ def read(path: Path) -> np.ndarray:
         return np.stack([np.asarray(page).astype(int) for page in ImageSequence.Iterator(image)], axis=2)
 
 
-class TestTIFF(FormatCase):
+class TestTIFF(NamedCase):
     suffix = ".tif"
+    others: ClassVar = {"names": ["sky", "sea", "sand", "sun"]}
 
     def check(self, path: Path, result: SoftSegmentation) -> None:
         alphas = read(path)
@@ -47,16 +45,25 @@ class TestLongSuffix(TestTIFF):
 
 
 def test_pages_are_named_in_the_order_of_the_layers(tmp_path: Path, make_segmentation: Make) -> None:
-    save(tmp_path / "out.tif", make_segmentation(7, 11, 12))
+    result = make_segmentation(7, 11, 12)
+    save(tmp_path / "out.tif", result)
     with Image.open(tmp_path / "out.tif") as image:
         tags = [dict(page.tag_v2) for page in ImageSequence.Iterator(image)]
         assert image.mode == "I;16"
-    assert [tag[PAGE_NAME] for tag in tags] == [f"layer {number}" for number in range(1, 13)]
+    assert [tag[PAGE_NAME] for tag in tags] == layer_names(result)
     for tag in tags:
         assert (tag[COMPRESSION], tag[PREDICTOR], tag[SOFTWARE]) == (8, 2, "softseg")  # deflate, horizontal
 
 
-@needs_oiiotool
+def test_page_names_are_utf8(tmp_path: Path, make_segmentation: Make) -> None:
+    called = ["фото 写真", "é 🐈"]
+    save(tmp_path / "out.tif", make_segmentation(7, 11, 2), names=called)
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        written = [page.tags[PAGE_NAME].value for page in file.pages]
+    assert [name if isinstance(name, str) else name.decode() for name in written] == called
+
+
+@needs("oiiotool")
 def test_oiiotool_reads_the_same(tmp_path: Path, make_segmentation: Make) -> None:
     save(tmp_path / "out.tif", make_segmentation(21, 34, 3))
     expected = read(tmp_path / "out.tif")

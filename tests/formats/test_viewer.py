@@ -10,20 +10,21 @@ import shutil
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 from skimage.io import imread
+from tests.formats.named import NamedCase
 from tests.results import Make
 
-from softseg.formats import viewer
+from softseg.formats import layer_names, viewer
 from softseg.images import shrink
 from softseg.layers import LayerStack
 from softseg.layers.arrangement import PALETTE
 from softseg.result import SoftSegmentation
-from softseg.testing import FormatCase, with_alphas
+from softseg.testing import with_alphas
 
 BLUE = np.array([0x3B, 0x76, 0xD0])  # one of the page's tints
 
@@ -65,8 +66,9 @@ def decoded(png: str) -> np.ndarray:
     return imread(io.BytesIO(base64.b64decode(png)))
 
 
-class TestHTML(FormatCase):
+class TestHTML(NamedCase):
     suffix = ".html"
+    others: ClassVar = {"names": ["sky", "sea", "sand", "sun"]}
 
     def check(self, path: Path, result: SoftSegmentation) -> None:
         page = parts(path)
@@ -78,7 +80,7 @@ class TestHTML(FormatCase):
         assert len(data["layers"]) == result.alphas.shape[2]
         photo = np.zeros(result.image.shape)
         for k, layer in zip(result.order, data["layers"], strict=True):
-            assert layer["name"] == f"Layer {k + 1}"
+            assert (layer["number"], layer["name"]) == (k + 1, layer_names(result)[k])
             assert layer["color"] == "#" + bytes(PALETTE[k].tolist()).hex()
             assert layer["share"] == pytest.approx(result.alphas[:, :, k].mean(), abs=1e-4)
             alpha, colors = decoded(layer["alpha"]) / 65535, decoded(layer["colors"]) / 255
@@ -199,7 +201,8 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
 
     def opened(result: SoftSegmentation, width: int = 1280, name: str = "photo", **options: Any) -> Shown:
         path = tmp_path / f"{name}.html"
-        viewer.save_html(path, result)
+        called = [f"Layer {k + 1}" for k in range(result.alphas.shape[2])]
+        viewer.save_html(path, result, names=called)
         contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **options))
         page = contexts[-1].new_page()
         page.set_default_timeout(20_000)

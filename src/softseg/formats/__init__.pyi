@@ -1,3 +1,4 @@
+from .names import layer_names
 from .npz import load_npz
 from .registry import FORMATS, Format, check_output, format_of, register, save, whole_files
 
@@ -6,6 +7,7 @@ __all__ = [
     "Format",
     "check_output",
     "format_of",
+    "layer_names",
     "load_npz",
     "register",
     "save",

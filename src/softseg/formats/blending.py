@@ -42,18 +42,6 @@ def check_blend(blend: str) -> None:
         raise ValueError(f"blend: expected {' or '.join(map(repr, BLENDS))}, got {blend!r}")
 
 
-def layer_names(order: Sequence[int]) -> list[str]:
-    """Return what layers of these indices are called.
-
-    Examples
-    --------
-    >>> from softseg.formats.blending import layer_names
-    >>> layer_names([1, 0])
-    ['layer 2', 'layer 1']
-    """
-    return [f"layer {layer + 1}" for layer in order]
-
-
 def blended_strips(
     result: Decomposition, order: Sequence[int], blend: str, space: OutputSpace
 ) -> Iterator[tuple[slice, UInt8[np.ndarray, "h W K"], UInt8[np.ndarray, "h W K 3"]]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool
 
+from softseg._extras import require
 from softseg._files import whole_files
 from softseg.formats.label_map import labels_of
+from softseg.formats.names import checked_names, numbered_names
 from softseg.formats.outlines import outlines
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def save_coco(
     file_name: str | None = None,
     counts: str = "string",
     polygons: bool = False,
+    names: Iterable[str] | None = None,
 ) -> None:
     """Write one image, one category per layer, and one annotation per layer, as COCO's JSON.
 
@@ -46,39 +50,54 @@ def save_coco(
         photo's own name. Default: like this file, but ``.jpg``, because a result does not know the file it
         came from.
     counts : {"string", "list"}
-        How run lengths are written: ``"string"`` as pycocotools writes and reads them, ``"list"`` as plain
-        numbers, which COCO's own annotations of crowds have.
+        How run lengths are written: ``"string"`` as pycocotools writes and reads them, which it is needed
+        for; ``"list"`` as plain numbers, which COCO's own annotations of crowds have.
     polygons : bool
         Whether masks are polygons instead, for tools that read nothing else. They run along the edges of
         pixels, so that pycocotools makes the same masks of them, and a mask with holes is cut open to each
         (`softseg.formats.outlines.outlines`). ``counts`` then says nothing.
+    names : iterable of str, optional
+        What the categories are called, in the order of ``result.alphas``. Default: ``layer 1``, ``layer 2``,
+        ..., which are the same for every photo of a data set.
 
     Raises
     ------
+    ImportError
+        If run lengths are to be strings and pycocotools is not installed (``pip install "softseg[coco]"``).
     ValueError
-        If ``counts`` is neither of the two.
+        If ``counts`` is neither of the two, or the names are not one line of text for each layer, all
+        different (`softseg.formats.names.checked_names`).
 
     Examples
     --------
     >>> from softseg import segment
     >>> segment("photo.png").save("photo.json", file_name="photo.png")  # doctest: +SKIP
     """
-    if counts not in COUNTS:
-        raise ValueError(f"counts: expected {' or '.join(map(repr, COUNTS))}, got {counts!r}")
+    check_coco(counts, polygons)
+    count = result.alphas.shape[2]
+    called = numbered_names(count) if names is None else checked_names(names, count)
     labels = labels_of(result.alphas)
     height, width = labels.shape
-    layers = range(result.alphas.shape[2])
-    name = path.with_suffix(".jpg").name if file_name is None else file_name
+    layers = range(count)
+    photo = path.with_suffix(".jpg").name if file_name is None else file_name
     content = {
         "info": {"description": "softseg: the most opaque layer of each pixel"},
-        "images": [{"id": IMAGE_ID, "file_name": name, "width": width, "height": height}],
-        "categories": [{"id": k + 1, "name": f"layer {k + 1}", "supercategory": "layer"} for k in layers],
+        "images": [{"id": IMAGE_ID, "file_name": photo, "width": width, "height": height}],
+        "categories": [{"id": k + 1, "name": called[k], "supercategory": "layer"} for k in layers],
         "annotations": [
             _annotate(k + 1, labels == k, counts, polygons) for k in layers if (labels == k).any()
         ],
     }
     with whole_files(path.parent) as scratch:
         (scratch / path.name).write_text(_as_json(content), encoding="utf-8")
+
+
+def check_coco(counts: str = "string", polygons: bool = False, **_: Any) -> None:
+    """Raise before any work what `save_coco` would raise of these options, whatever the result."""
+    if counts not in COUNTS:
+        raise ValueError(f"counts: expected {' or '.join(map(repr, COUNTS))}, got {counts!r}")
+    if counts == "string" and not polygons:
+        require("pycocotools.mask", 'writing COCO run lengths as strings (counts="string")')
 
 
 def _as_json(content: dict[str, Any]) -> str:
@@ -92,26 +111,36 @@ def _as_json(content: dict[str, Any]) -> str:
 
 
 def _annotate(number: int, mask: Bool[np.ndarray, "H W"], counts: str, polygons: bool) -> dict[str, Any]:
-    from pycocotools import mask as coco
-
-    run_lengths = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
     if polygons:
         segmentation: Any = [
             [float(value) for corner in polygon for value in corner] for polygon in outlines(mask)
         ]
     elif counts == "list":
-        segmentation = {"size": run_lengths["size"], "counts": _count_runs(mask)}
+        segmentation = {"size": list(mask.shape), "counts": _count_runs(mask)}
     else:
-        segmentation = {"size": run_lengths["size"], "counts": run_lengths["counts"].decode("ascii")}
+        segmentation = {"size": list(mask.shape), "counts": _pack_runs(mask)}
     return {
         "id": number,
         "image_id": IMAGE_ID,
         "category_id": number,
         "segmentation": segmentation,
-        "area": int(coco.area(run_lengths)),
-        "bbox": coco.toBbox(run_lengths).tolist(),  # x, y, width, height
+        "area": int(mask.sum()),
+        "bbox": _find_box(mask),
         "iscrowd": 0,
     }
+
+
+def _find_box(mask: Bool[np.ndarray, "H W"]) -> list[float]:
+    """Return the smallest box about a mask, which is not empty: x, y, width and height."""
+    (top, bottom), (left, right) = (np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0))
+    return [float(left), float(top), float(right + 1 - left), float(bottom + 1 - top)]
+
+
+def _pack_runs(mask: Bool[np.ndarray, "H W"]) -> str:
+    """Return the lengths of the runs as pycocotools packs them into letters."""
+    from pycocotools import mask as coco
+
+    return coco.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"].decode("ascii")
 
 
 def _count_runs(mask: Bool[np.ndarray, "H W"]) -> list[int]:

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float16
 
+from softseg._extras import require
 from softseg._files import whole_files
+from softseg.formats.names import as_channel_names, checked_names, numbered_names
 from softseg.formats.rounding import nearest_colors
 from softseg.layers.stack import color_strips
 from softseg.photos.profiles import SRGB, linear_light
 from softseg.progress import tick
 
 # Here and not where a file is written: formats are imported before the work, which is when to say it.
-try:
-    import OpenEXR
-except ImportError as error:
-    raise ImportError(".exr files need OpenEXR: pip install 'softseg[exr]'") from error
+OpenEXR = require("OpenEXR", "writing .exr files")
 
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
 # What the channels are called, in a layer after its name and a dot. Nuke, Blender and OpenImageIO know these.
 CHANNELS = "RGBA"
+# The header's attribute that holds the layers' names as they were given, with all letters.
+GIVEN_NAMES = "layerNames"
 
 
-def save_exr(path: Path, result: Decomposition) -> None:
+def save_exr(path: Path, result: Decomposition, names: Iterable[str] | None = None) -> None:
     """Write the layers as channels ``layer_1.R``, ``layer_1.G``, ..., and the photo as ``R`` to ``A``.
 
     All are half floats, premultiplied, in linear light, with the primaries of sRGB (Rec. 709), and compressed
@@ -40,6 +42,17 @@ def save_exr(path: Path, result: Decomposition) -> None:
         The file; replaced if it is there.
     result : SoftSegmentation
         What to write. Its layers are numbered as they are in ``result.alphas``.
+    names : iterable of str, optional
+        What the layers are called, in that order. The channels' names are spelled with what Nuke allows,
+        which is ASCII letters, digits and underscores (`softseg.formats.names.as_channel_names`): ``le café``
+        is ``le_cafe.R``. The names as they are stand in the header, as ``layerNames``. Default: ``layer_1``,
+        ``layer_2``, ..., which are the same for every picture of a sequence.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the names are not one line of text for each layer, all different
+        (`softseg.formats.names.checked_names`).
 
     Notes
     -----
@@ -51,19 +64,22 @@ def save_exr(path: Path, result: Decomposition) -> None:
     >>> from softseg import segment
     >>> segment("photo.jpg").save("photo.exr")  # doctest: +SKIP
     """
-    planes = _make_planes(result)
-    names = ["", *(f"layer_{layer + 1}." for layer in range(len(planes) - 1))]
+    count = result.alphas.shape[2]
+    called = numbered_names(count) if names is None else checked_names(names, count)
+    prefixes = ["", *(f"{name}." for name in as_channel_names(called))]
     channels = {
-        name + channel: plane
-        for name, layer in zip(names, planes, strict=True)
-        for channel, plane in zip(CHANNELS, layer, strict=True)
+        prefix + channel: plane
+        for prefix, picture in zip(prefixes, _make_planes(result), strict=True)
+        for channel, plane in zip(CHANNELS, picture, strict=True)
     }
-    header = {
+    header: dict[str, Any] = {
         "type": OpenEXR.scanlineimage,
         "compression": OpenEXR.ZIP_COMPRESSION,
         # Red, green, blue and white, x and y of each.
         "chromaticities": tuple(float(number) for color in (*SRGB[1:], SRGB.white) for number in color),
     }
+    if names is not None:
+        header[GIVEN_NAMES] = called
     with whole_files(path.parent) as scratch, open(scratch / path.name, "wb") as stream:
         # No threads of OpenEXR's own: a process that is forked later would wait for them forever.
         OpenEXR.File(header, channels, num_threads=0).write(stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -14,8 +14,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from softseg._files import whole_files
-from softseg.formats.blending import BLACK, blended_strips, check_blend, layer_names
+from softseg.formats.blending import BLACK, blended_strips, check_blend
 from softseg.formats.color_space import OutputSpace
+from softseg.formats.names import checked_names, layer_names
 from softseg.formats.png import STRATEGY
 from softseg.formats.rounding import OPAQUE
 from softseg.images import eight_bits
@@ -35,8 +36,14 @@ BLACK_FILE = "data/black.png"
 RIGHTS = 0o644 << 16
 
 
-def save_openraster(path: Path, result: Decomposition, blend: str = "add", profile: str = "srgb") -> None:
-    """Write the layers, named ``layer 1``, ``layer 2``, ..., from back to front in the result's order.
+def save_openraster(
+    path: Path,
+    result: Decomposition,
+    blend: str = "add",
+    profile: str = "srgb",
+    names: Iterable[str] | None = None,
+) -> None:
+    """Write the layers with their names, from back to front in the result's order.
 
     Each layer is an RGBA PNG of straight colors with its opacity as alpha, 8 bits each. Together they show
     the photo, up to half a step of 255, as those of `softseg.formats.psd.save_psd` do.
@@ -54,11 +61,16 @@ def save_openraster(path: Path, result: Decomposition, blend: str = "add", profi
     profile : {"srgb", "source"}
         The profile of the colors, which every PNG holds: sRGB, or that of the photo's file, into which they
         are converted back; sRGB if it had none.
+    names : iterable of str, optional
+        What the layers are called, in the order of ``result.alphas``. Default: where they are
+        (`softseg.formats.layer_names`).
 
     Raises
     ------
     ValueError
-        If ``blend`` or ``profile`` is neither, or colors cannot be converted into the photo's profile.
+        If ``blend`` or ``profile`` is neither, or colors cannot be converted into the photo's profile; or if
+        the names are not one line of text for each layer, all different
+        (`softseg.formats.names.checked_names`).
 
     Notes
     -----
@@ -71,6 +83,7 @@ def save_openraster(path: Path, result: Decomposition, blend: str = "add", profi
     >>> segment("photo.jpg").save("photo.ora")  # doctest: +SKIP
     """
     check_blend(blend)
+    called = layer_names(result) if names is None else checked_names(names, result.alphas.shape[2])
     space = OutputSpace.of(result, profile)
     order = list(result.order)
     layers = _round(result, order, blend, space)
@@ -83,7 +96,7 @@ def save_openraster(path: Path, result: Decomposition, blend: str = "add", profi
         zipfile.ZipFile(scratch / path.name, "w", zipfile.ZIP_STORED) as archive,  # PNGs are compressed
     ):
         _add(archive, "mimetype", b"image/openraster")  # the first file, so that it is found at byte 38
-        _add(archive, "stack.xml", _describe(width, height, order, grouped=blend == "add"))
+        _add(archive, "stack.xml", _describe(width, height, order, called, grouped=blend == "add"))
         for layer, pixels in zip(order, layers, strict=True):
             tick()
             _add(archive, _name_file(layer), _as_png(Image.fromarray(pixels), space))
@@ -114,12 +127,12 @@ def _round_photo(result: Decomposition, space: OutputSpace) -> UInt8[np.ndarray,
     return photo
 
 
-def _describe(width: int, height: int, order: Sequence[int], grouped: bool) -> bytes:
+def _describe(width: int, height: int, order: Sequence[int], names: Sequence[str], grouped: bool) -> bytes:
     """Return the XML that says how the layers lie on each other. Unlike elsewhere the front one is first."""
     image = ElementTree.Element("image", version=VERSION, w=str(width), h=str(height))
     root = ElementTree.SubElement(image, "stack")
-    for layer, name in zip(reversed(order), layer_names(order[::-1]), strict=True):
-        parent = root
+    for layer in reversed(order):
+        parent, name = root, names[layer]
         if grouped:
             parent = ElementTree.SubElement(root, "stack", name=name, isolation="isolate")
             parent.set("composite-op", "svg:plus")

@@ -1,36 +1,43 @@
-"""A result as a layered Photoshop file, which is compressed a few rows at a time."""
+"""A result as a layered Photoshop file, or as layers in a given one, compressed a few rows at a time."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
+from softseg._extras import require
 from softseg._files import whole_files
-from softseg.formats.blending import BLACK, blended_strips, check_blend, layer_names
+from softseg.formats.blending import blended_strips, check_blend
 from softseg.formats.color_space import OutputSpace
-from softseg.formats.rounding import OPAQUE
+from softseg.formats.names import checked_names, layer_names
+from softseg.formats.psd_base import GROUP, read_base, space_of, with_document
+from softseg.formats.psd_document import Plane, as_run_lengths, compress_rows, embed, fill, outline
 from softseg.images import eight_bits
 from softseg.layers.colors import piece_rows
 
 if TYPE_CHECKING:
-    from psd_tools import PSDImage
-    from psd_tools.psd import PSD
     from psd_tools.psd.image_data import ImageData
 
     from softseg.layers.stack import Decomposition
 
-# A plane of bytes, compressed some rows at a time: how long each row has become, and the rows.
-Plane = list[tuple[bytes, bytes]]
+# Here and not where a file is written: formats are imported before the work, which is when to say it.
+require("psd_tools", "writing .psd files")
 
 
-def save_psd(path: Path, result: Decomposition, blend: str = "add", profile: str = "srgb") -> None:
-    """Write the layers, named ``layer 1``, ``layer 2``, ..., from back to front in the result's order.
+def save_psd(
+    path: Path,
+    result: Decomposition,
+    blend: str = "add",
+    profile: str = "srgb",
+    names: Iterable[str] | None = None,
+    base: str | os.PathLike[str] | None = None,
+) -> None:
+    """Write the layers with their names, from back to front in the result's order.
 
     Each layer has straight colors and its opacity as transparency, 8 bits each. Together they show the photo,
     up to half a step of 255: opacities are rounded so that they add up, and colors are then changed as little
@@ -49,11 +56,28 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add", profile: str
     profile : {"srgb", "source"}
         The profile of the colors, which the file holds: sRGB, or that of the photo's file, into which they
         are converted back; sRGB if it had none.
+    names : iterable of str, optional
+        What the layers are called, in the order of ``result.alphas``. Default: where they are
+        (`softseg.formats.layer_names`).
+    base : str or path, optional
+        A Photoshop file of RGB with 8 bits and the photo's size, to which the layers are added: as a group on
+        top, named ``softseg`` and hidden, so that the file looks as it did. All else in it stays as it is,
+        byte for byte. A file without layers gets its picture as the layer ``Background``. Colors are in the
+        file's own profile, and ``profile`` must not be given. It may be the same file as ``path``. Default:
+        a new file.
 
     Raises
     ------
+    FileNotFoundError
+        If there is no ``base``.
+    ImportError
+        When this module is imported: if psd-tools is not installed (``pip install "softseg[psd]"``).
+    TypeError
+        If the names are no list of texts.
     ValueError
-        If ``blend`` or ``profile`` is neither, or colors cannot be converted into the photo's profile.
+        If ``blend`` or ``profile`` is neither, or colors cannot be converted into the photo's profile; if the
+        names are not one line of text for each layer, all different (`softseg.formats.names.checked_names`);
+        or if ``base`` is another kind of file, of other colors or of another size.
 
     Notes
     -----
@@ -65,19 +89,26 @@ def save_psd(path: Path, result: Decomposition, blend: str = "add", profile: str
     --------
     >>> from softseg import segment
     >>> segment("photo.jpg").save("photo.psd", blend="normal")  # doctest: +SKIP
+    >>> segment("retouched.psd").save("layered.psd", base="retouched.psd")  # doctest: +SKIP
     """
     check_blend(blend)
-    space = OutputSpace.of(result, profile)
+    called = layer_names(result) if names is None else checked_names(names, result.alphas.shape[2])
+    size = result.image.shape[:2]
+    given = None if base is None else read_base(base, *size)
+    if given is not None and profile != "srgb":
+        raise ValueError(f"profile: expected none, for the base's own is taken, got {profile!r}")
+    space = OutputSpace.of(result, profile) if given is None else space_of(given)
     order = list(result.order)
-    names = layer_names(order)
+    document = outline(len(order), grouped=blend == "add", within=None if given is None else GROUP)
     with whole_files(path.parent) as scratch:
-        document = _outline(names, grouped=blend == "add")
-        layers = dict(zip(names, _pack_layers(result, order, blend, space), strict=True))
-        _fill(document, result.image.shape[:2], layers)
-        document.image_data = _pack_photo(result.image, space)
-        _embed(document, space.profile)
+        fill(document, size, [called[k] for k in order], _pack_layers(result, order, blend, space))
         with open(scratch / path.name, "wb") as file:
-            document.write(file)
+            if given is None:
+                document.image_data = _pack_photo(result.image, space)
+                embed(document, space.profile)
+                document.write(file)
+            else:
+                file.writelines(with_document(given, document).parts())
 
 
 def _pack_layers(
@@ -87,19 +118,10 @@ def _pack_layers(
     layers: list[list[Plane]] = [[[], [], [], []] for _ in order]
     for _, opacities, pixels in blended_strips(result, order, blend, space):
         for place, (opacity, *channels) in enumerate(layers):
-            opacity.append(_compress(opacities[:, :, place]))
+            opacity.append(compress_rows(opacities[:, :, place]))
             for number, channel in enumerate(channels):
-                channel.append(_compress(pixels[:, :, place, number]))
+                channel.append(compress_rows(pixels[:, :, place, number]))
     return layers
-
-
-def _embed(document: PSD, profile: bytes) -> None:
-    """Put a color profile into a document."""
-    from psd_tools.constants import Resource
-    from psd_tools.psd.image_resources import ImageResource
-
-    key = Resource.ICC_PROFILE
-    document.image_resources[key] = ImageResource(key=key.value, data=profile)
 
 
 def _pack_photo(image: Float[np.ndarray, "H W 3"], space: OutputSpace) -> ImageData:
@@ -110,74 +132,5 @@ def _pack_photo(image: Float[np.ndarray, "H W 3"], space: OutputSpace) -> ImageD
     for rows in piece_rows(*image.shape[:2]):
         pixels = eight_bits(space.converted_photo(image[rows]))
         for number, plane in enumerate(planes):
-            plane.append(_compress(pixels[:, :, number]))
-    return _as_run_lengths(ImageData, planes)
-
-
-def _compress(rows: UInt8[np.ndarray, "h W"]) -> tuple[bytes, bytes]:
-    """Compress rows, each by itself, as run lengths (PackBits): how long each is, in two bytes, and they."""
-    from psd_tools.compression import compress
-    from psd_tools.constants import Compression
-
-    height, width = rows.shape
-    packed = compress(rows.tobytes(), Compression.RLE, width, height, 8)
-    return packed[: 2 * height], packed[2 * height :]
-
-
-def _as_run_lengths(kind: Callable[..., Any], planes: Sequence[Plane]) -> Any:
-    """Return planes as what psd-tools writes: the lengths of all rows, then the rows. Empties the planes."""
-    from psd_tools.constants import Compression
-
-    pieces = [piece for plane in planes for piece in plane]
-    data = kind(
-        Compression.RLE, b"".join(part for which in (0, 1) for part in map(itemgetter(which), pieces))
-    )
-    for plane in planes:
-        plane.clear()  # it holds the same bytes again
-    return data
-
-
-def _outline(names: Sequence[str], grouped: bool) -> PSD:
-    """Return a document with layers of these names, from back to front, each of a single pixel."""
-    from psd_tools import PSDImage
-    from psd_tools.psd import PSD
-
-    document = PSDImage.new("RGB", (1, 1))
-    (_add_groups if grouped else _add_pixels)(document, names)
-    buffer = io.BytesIO()
-    document.save(buffer)
-    buffer.seek(0)
-    return PSD.read(buffer)
-
-
-def _add_groups(document: PSDImage, names: Sequence[str]) -> None:
-    """Add a black base, and each layer over black in a group that is added to what is below."""
-    from psd_tools.constants import BlendMode
-
-    _add_pixels(document, [BLACK])
-    for name in names:
-        group = document.create_group(name=name, blend_mode=BlendMode.LINEAR_DODGE, open_folder=False)
-        _add_pixels(group, [BLACK, name])
-
-
-def _add_pixels(parent: Any, names: Sequence[str]) -> None:
-    for name in names:
-        parent.create_pixel_layer_from_array(np.zeros((1, 1, 4), dtype=np.uint8), name)
-
-
-def _fill(document: PSD, size: tuple[int, int], layers: dict[str, list[Plane]]) -> None:
-    """Give a document and its layers of pixels their size, and the layers their planes."""
-    from psd_tools.psd.layer_and_mask import ChannelData
-
-    document.header.height, document.header.width = size
-    black = [[_compress(np.full(size, value, dtype=np.uint8))] for value in (OPAQUE, 0, 0, 0)]
-    packed = {
-        name: [_as_run_lengths(ChannelData, [plane]) for plane in planes]
-        for name, planes in {BLACK: black, **layers}.items()
-    }
-    info = document.layer_and_mask_information.layer_info
-    assert info is not None  # since there are layers
-    for record, channels in zip(info.layer_records, info.channel_image_data, strict=True):
-        if record.right > record.left:  # a layer of pixels, and not where a group begins or ends
-            record.bottom, record.right = size
-            channels[:] = packed[record.name]
+            plane.append(compress_rows(pixels[:, :, number]))
+    return as_run_lengths(ImageData, planes)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from softseg._files import whole_files
-from softseg.formats.blending import layer_names
+from softseg.formats.names import checked_names, layer_names
 from softseg.formats.rounding import rounded_opacities
 from softseg.progress import tick
 
 if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
-# Where a page's name stands (TIFF 6.0, section 12), and what is a text there.
+# Where a page's name stands (TIFF 6.0, section 12), and what is a text there. Texts ought to be ASCII; what
+# programs write and read where that is not enough is UTF-8.
 PAGE_NAME, TEXT = 285, 2
 # The most bytes of pages in a classic TIFF, whose offsets have 32 bits; what else is in it gets the 64 MiB
 # that are left free. Compressed pages are smaller, hardly ever larger.
 CLASSIC = 2**32 - 2**26
 
 
-def save_tiff(path: Path, result: Decomposition) -> None:
-    """Write each layer's alpha as a gray page of 16 bits, named ``layer 1``, ``layer 2``, ... in this order.
+def save_tiff(path: Path, result: Decomposition, names: Iterable[str] | None = None) -> None:
+    """Write each layer's alpha as a gray page of 16 bits with its name, in the order of ``result.alphas``.
 
     Alphas are rounded so that the pages sum to exactly 65535 at every pixel. Pages are compressed without
     loss: deflate, with horizontal differences. More than 4 GB of them make a BigTIFF.
@@ -34,6 +36,15 @@ def save_tiff(path: Path, result: Decomposition) -> None:
         The file; replaced if it is there.
     result : SoftSegmentation
         What to write.
+    names : iterable of str, optional
+        What the pages are called, in the order of ``result.alphas``; in UTF-8. Default: where the layers are
+        (`softseg.formats.layer_names`).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the names are not one line of text for each layer, all different
+        (`softseg.formats.names.checked_names`).
 
     Examples
     --------
@@ -42,13 +53,13 @@ def save_tiff(path: Path, result: Decomposition) -> None:
     """
     from tifffile import TiffWriter
 
+    called = layer_names(result) if names is None else checked_names(names, result.alphas.shape[2])
     opacities = rounded_opacities(result.alphas, np.uint16)
-    names = layer_names(range(opacities.shape[2]))
     with (
         whole_files(path.parent) as scratch,
         TiffWriter(scratch / path.name, bigtiff=opacities.nbytes > CLASSIC) as file,
     ):
-        for layer, name in enumerate(names):
+        for layer, name in enumerate(called):
             tick()
             file.write(
                 np.ascontiguousarray(opacities[:, :, layer]),
@@ -57,5 +68,5 @@ def save_tiff(path: Path, result: Decomposition) -> None:
                 predictor=True,
                 metadata=None,  # plain pages, without tifffile's own description of them
                 software="softseg",
-                extratags=[(PAGE_NAME, TEXT, None, name, True)],
+                extratags=[(PAGE_NAME, TEXT, None, name.encode(), True)],
             )

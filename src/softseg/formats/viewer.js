@@ -179,7 +179,7 @@ async function save() {
   const chosen = saved();
   const pixels = mixed(chosen.map((k) => layers[k]), chosen.map((k) => state.edits[k].opacity), null);
   const file = await encodedPng(pixels, width, height);
-  const names = chosen.map((k) => layers[k].name.split(" ").pop()).sort((a, b) => a - b);
+  const names = chosen.map((k) => layers[k].number).sort((a, b) => a - b);
   const link = make("a", { href: URL.createObjectURL(file) });
   link.download = `${data.name} layer${names.length > 1 ? "s" : ""} ${names.join(" ")}.png`;
   link.click();
@@ -194,6 +194,7 @@ function makeRow(k) {
   const part = (selector) => row.querySelector(selector);
   row.style.setProperty("--layer", color);
   part(".name b").textContent = name;
+  part(".pick").title = name; // which may be too long to be shown
   part(".share").textContent = percent(share);
   part(".pick").setAttribute("aria-label", `Select ${name}, ${percent(share)} of the photo`);
   part(".opacity").setAttribute("aria-label", `Opacity of ${name}`);

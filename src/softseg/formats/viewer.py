@@ -12,7 +12,7 @@ import hashlib
 import html
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -25,6 +25,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.measure import approximate_polygon, find_contours
 
 from softseg._files import whole_files
+from softseg.formats.names import checked_names, layer_names
 from softseg.formats.png import STRATEGY
 from softseg.images import eight_bits, shrink
 from softseg.layers.arrangement import distinct_colors
@@ -49,7 +50,7 @@ SMOOTHING, TOLERANCE, SHORTEST = 1.0, 0.25, 24
 SCRIPTS = ("viewer_png.js", "viewer_pixels.js", "viewer.js")
 
 
-def save_html(path: Path, result: Decomposition) -> None:
+def save_html(path: Path, result: Decomposition, names: Iterable[str] | None = None) -> None:
     """Write one self-contained page with the photo and its layers, which connects to nothing.
 
     The layer under the pointer lights up. Layers can be selected, hidden, dimmed, tinted and put before a
@@ -62,6 +63,15 @@ def save_html(path: Path, result: Decomposition) -> None:
         The file; replaced if it is there. Its name without the suffix is the page's title.
     result : SoftSegmentation
         What to write. A photo above a million pixels is shrunk to that, and the page says so.
+    names : iterable of str, optional
+        What the layers are called, in the order of ``result.alphas``. Default: where they are
+        (`softseg.formats.layer_names`).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the names are not one line of text for each layer, all different
+        (`softseg.formats.names.checked_names`).
 
     Notes
     -----
@@ -73,9 +83,15 @@ def save_html(path: Path, result: Decomposition) -> None:
     >>> segment("photo.jpg").save("photo.html")  # doctest: +SKIP
     """
     title = path.stem.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no text
+    page = make_page(result, title, names)
     with whole_files(path.parent) as scratch:
-        page = _write_page(title, _collect_content(title, result))
         (scratch / path.name).write_text(page, encoding="utf-8")
+
+
+def make_page(result: Decomposition, title: str, names: Iterable[str] | None = None) -> str:
+    """Return the page that `save_html` writes, with this title."""
+    called = layer_names(result) if names is None else checked_names(names, result.alphas.shape[2])
+    return _write_page(title, _collect_content(title, result, called))
 
 
 def _write_page(title: str, content: dict[str, Any]) -> str:
@@ -103,7 +119,7 @@ def _name_source(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _collect_content(title: str, result: Decomposition) -> dict[str, Any]:
+def _collect_content(title: str, result: Decomposition, names: Sequence[str]) -> dict[str, Any]:
     """Return what the page's script needs: sizes, and the layers from back to front."""
     order = list(result.order)
     alphas, colors = (values[:, :, order] for values in _shrink_to_page(result))
@@ -116,7 +132,8 @@ def _collect_content(title: str, result: Decomposition) -> dict[str, Any]:
         "photo": [result.image.shape[1], result.image.shape[0]],
         "layers": [
             {
-                "name": f"Layer {k + 1}",
+                "number": k + 1,
+                "name": names[k],
                 "color": "#" + bytes(colors_of_layers[k]).hex(),
                 "share": round(float(alphas[:, :, place].mean(dtype=float)), 4),
                 "outline": outline,

@@ -248,7 +248,7 @@ def options_of(suffix: str) -> dict[str, Any]:
     --------
     >>> from softseg.testing.format import options_of
     >>> options_of(".psd")
-    {'blend': 'add', 'profile': 'srgb'}
+    {'blend': 'add', 'profile': 'srgb', 'names': None, 'base': None}
     """
     _, _, *options = inspect.signature(FORMATS[suffix].load_writer()).parameters.values()
     return {
