@@ -5,6 +5,7 @@ from .grid import Laplacian
 from .layers import LayerStack
 from .matting import matte
 from .photos import Photo, read_photo
+from .refinement import refine
 from .result import SoftSegmentation
 from .scene import Scene
 from .segmentation import segment, spectral_matting
@@ -36,6 +37,7 @@ __all__ = [
     "matte",
     "photos",
     "read_photo",
+    "refine",
     "segment",
     "sparsify",
     "spectral_matting",

@@ -105,7 +105,7 @@ def matte(image: Any, trimap: Any, affinity: Affinity | None = None) -> Float32[
     if not unknown.any():
         return alphas.astype(np.float32)
     system, right = _make_system(without_repulsion(affinity, scene), alphas)
-    alphas[unknown] = np.clip(_solve(system, right, unknown), 0, 1)
+    alphas[unknown] = np.clip(solve_unknown(system, right, unknown), 0, 1)
     return alphas.astype(np.float32)
 
 
@@ -185,7 +185,7 @@ def _make_system(
     return sparse.csr_array(system), right
 
 
-def _solve(
+def solve_unknown(
     system: sparse.csr_array, right: Float64[np.ndarray, " U"], unknown: Bool[np.ndarray, "H W"]
 ) -> Float64[np.ndarray, " U"]:
     """Solve a system that is positive definite, but for rounding."""

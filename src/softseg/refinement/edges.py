@@ -1,0 +1,151 @@
+"""Where an object's edge lies, as seen from the edge of a mask that may be too small or too large.
+
+Positions are signed distances to the mask's edge: positive inside, in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import ndimage
+
+# The standard deviation, in pixels, by which signed distances are smoothed before their gradient says which
+# way is into the object. Chosen by the project.
+DIRECTION_SMOOTHING = 1.0
+
+# An edge whose median lies nearer to the mask's than this, in pixels, is taken to lie there: a mask's edge is
+# known to half a pixel. A mask of hairs loses them when it is moved by a pixel. Chosen by the project:
+# docs/refining.md.
+LEAST_SHIFT = 1.5
+
+# How far along the edge its spread is averaged: the standard deviation, as a share of the picture's longer
+# side. Chosen by the project: docs/refining.md.
+ALONG = 30 / 320
+
+# The weight that the spread of the whole edge has in the average of each place, as a share of the mean weight
+# of the places that have any. Chosen by the project.
+WHOLE_EDGE = 0.1
+
+
+@final
+@dataclass(frozen=True)
+class Edge:
+    """Where an object's edge lies beside that of a mask.
+
+    Parameters
+    ----------
+    shift : float
+        The median position of the edge, in pixels: negative where the mask is too small.
+    spread : ndarray, shape (H, W)
+        How far the edge is spread about that, in pixels, near each place: little at the edge of a table, much
+        in hair.
+    """
+
+    shift: float
+    spread: Float[np.ndarray, "H W"]
+
+    def enlarged(self, factor: float, shape: tuple[int, int]) -> Edge:
+        """Return the same edge in a picture that is larger by a factor and has another shape."""
+        rows, columns = (
+            np.minimum(np.arange(new) * old // new, old - 1)
+            for new, old in zip(shape, self.spread.shape, strict=True)
+        )
+        return Edge(factor * self.shift, factor * self.spread[np.ix_(rows, columns)])
+
+
+def signed_distance(inside: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
+    """Return how far each pixel is inside of a mask, in pixels, and negative outside.
+
+    The edge lies between the pixels.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (H, W)
+        The mask, with pixels of both kinds.
+
+    Returns
+    -------
+    ndarray, shape (H, W)
+        At least 0.5 inside, at most -0.5 outside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.refinement import signed_distance
+    >>> signed_distance(np.array([[False, False, True, True, True]]))
+    array([[-1.5, -0.5,  0.5,  1.5,  2.5]])
+    """
+    within = ndimage.distance_transform_edt(inside) - 0.5
+    outside = ndimage.distance_transform_edt(~inside) - 0.5
+    return np.where(inside, within, -outside)
+
+
+def find_edge(alpha: Float[np.ndarray, "H W"], distance: Float[np.ndarray, "H W"], reach: float) -> Edge:
+    """Find where a rough matte rises across the edge of a mask.
+
+    A pixel's weight is the square of the slope at which the matte rises into the mask: a sharp edge says more
+    about its place than a faint one. The shift is the weighted median of the pixels' signed distances, and
+    the spread their mean absolute deviation from it, averaged over the places nearby and scaled so that over
+    the whole edge it is the median absolute deviation, which a few false edges cannot change.
+
+    Parameters
+    ----------
+    alpha : ndarray, shape (H, W)
+        The rough matte, in [0, 1].
+    distance : ndarray, shape (H, W)
+        Signed distances to the mask's edge.
+    reach : float
+        How far from the mask's edge, in pixels, the matte was free.
+
+    Returns
+    -------
+    Edge
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.refinement import find_edge, signed_distance
+    >>> columns = np.arange(20)
+    >>> mask = np.tile(columns >= 10, (20, 1))
+    >>> alpha = np.tile(np.clip((columns - 6) / 2, 0, 1), (20, 1))       # the mask is three pixels too small
+    >>> edge = find_edge(alpha, signed_distance(mask), reach=8.0)
+    >>> edge.shift, bool((edge.spread <= 1).all())
+    (-2.5, True)
+    """
+    weights = _rise(alpha, distance) ** 2 * (abs(distance) <= reach)
+    seen = weights > 0
+    if not seen.any():
+        return Edge(0.0, np.full(alpha.shape, float(reach)))
+    shift = _weighted_median(distance[seen], weights[seen])
+    if abs(shift) < LEAST_SHIFT:
+        shift = 0.0
+    deviation = abs(distance - shift)
+    whole = float(np.average(deviation, weights=weights))
+    typical = _weighted_median(deviation[seen], weights[seen])
+
+    def smooth(values: np.ndarray) -> np.ndarray:
+        return ndimage.gaussian_filter(values, ALONG * max(alpha.shape), mode="constant", truncate=3)
+
+    near = smooth(weights)
+    least = WHOLE_EDGE * float(near[seen].mean())
+    spread = (smooth(weights * deviation) + least * whole) / (near + least)
+    return Edge(shift, spread * (typical / whole if whole > 0 else 0.0))
+
+
+def _rise(alpha: Float[np.ndarray, "H W"], distance: Float[np.ndarray, "H W"]) -> np.ndarray:
+    """Return how much the matte rises over a pixel into the mask; 0 where it falls."""
+    inward = np.gradient(ndimage.gaussian_filter(distance, DIRECTION_SMOOTHING))
+    slope = np.gradient(alpha)
+    along = slope[0] * inward[0] + slope[1] * inward[1]
+    length = np.hypot(*inward)
+    return np.maximum(np.divide(along, length, out=np.zeros_like(along), where=length > 0), 0.0)
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    """Return the value up to which lies half of the weight."""
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])
