@@ -1,0 +1,1 @@
+"""Semantic soft segmentation in napari; `napari.yaml` says what napari finds here."""
