@@ -92,22 +92,22 @@ class TestRefine:
         mask[30:42, 60:75] = 0.5  # somebody was not sure here, which is half right
         assert abs(refine(scene(truth), mask) - truth).mean() < 0.01
 
-    def test_tiles_make_no_difference_that_can_be_seen(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        truth = soft_disk()
-        image, mask = scene(truth), truth > 0.5
-        whole = refine(image, mask)
-        monkeypatch.setattr(refining, "TILE", 40)
-        monkeypatch.setattr(refining, "TILE_MARGIN", 16)
-        # Samples and the Laplacian end at other places, which is seen at few pixels.
-        difference = abs(refine(image, mask) - whole)
-        assert difference.max() < 0.1
-        assert difference.mean() < 1e-3
-
     def test_a_larger_photo_is_searched_in_a_copy(self, monkeypatch: pytest.MonkeyPatch) -> None:
         truth = soft_disk()
         monkeypatch.setattr(refining, "SEARCH_PIXELS", 36 * 48)
         alpha = refine(scene(truth), too_large(truth > 0.5, 6))
         assert abs(alpha - truth).mean() < 0.006
+
+    def test_a_still_larger_photo_is_solved_in_a_copy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        truth = soft_disk()
+        monkeypatch.setattr(refining, "SOLVED_PIXELS", 36 * 48)
+        alpha = refine(scene(truth), too_large(truth > 0.5, 3))
+        assert abs(alpha - truth).mean() < 0.012  # the copy has 36 x 48 pixels
+        assert alpha.min() >= 0
+        assert alpha.max() <= 1
+        thin = np.zeros(SHAPE, bool)
+        thin[30, 40] = True
+        assert np.array_equal(refine(scene(truth), thin), thin)
 
     @pytest.mark.parametrize("shape", [(3, 3), (3, 40), (5, 4), (40, 3)])
     @pytest.mark.parametrize("kind", ["noise", "constant"])

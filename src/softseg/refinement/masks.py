@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 from PIL import Image
 
+from softseg._extras import require
 from softseg.photos.arrays import as_array
 
 Masks = list[Float32[np.ndarray, "H W"]]
@@ -144,11 +145,10 @@ def _opacity_or_color(values: np.ndarray) -> np.ndarray:
 
 def _decode_coco(mask: dict[str, Any], shape: tuple[int, int], name: str) -> np.ndarray:
     """Decode COCO's run lengths or polygons, or the annotation that holds them."""
-    from pycocotools import mask as coco
-
     found = mask.get("segmentation", mask)
     if isinstance(found, np.ndarray):  # Segment Anything gives arrays under this key
         return _as_array(found, shape, name)
+    coco = require("pycocotools.mask", f"{name}: reading COCO's run lengths or polygons")
     try:
         if isinstance(found, dict):
             runs = coco.frPyObjects(found, *found["size"]) if isinstance(found["counts"], list) else found

@@ -1,14 +1,13 @@
-"""From a mask to a matte: the edge is found at a small size, and solved for in a band at full size."""
+"""From a mask to a matte: its edge is found in a small copy of the photo, then solved for in a band."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
+from PIL import Image
 from scipy import ndimage, sparse
 
 from softseg.affinity import MattingAffinity
@@ -19,15 +18,19 @@ from softseg.refinement.masks import as_masks
 from softseg.refinement.samples import guess_alphas
 from softseg.scene import Scene
 from softseg.sparsify.simplex import project_to_simplex
+from softseg.upsampling import upsample
 
 # The edge is looked for in a copy of the photo of at most this many pixels, so far from the mask's edge, in
 # pixels of the copy. Chosen by the project: docs/refining.md.
 SEARCH_PIXELS = 320 * 240
 SEARCH_REACH = 14.0
 
-# How far from the edge alphas are unknown where it has no spread, in pixels: of the photo, or of one twice as
-# large as the copy if the photo is larger. What the spread adds is half of it again on either side. Chosen by
-# the project: docs/refining.md.
+# Larger photos are refined in a copy of this many pixels, and the matte is carried up by local affine models
+# of the photo's colors, as layers are. Chosen by the project: docs/refining.md.
+SOLVED_PIXELS = 640 * 480
+
+# How far from the edge alphas are unknown where it has no spread, in pixels. Chosen by the project:
+# docs/refining.md.
 BAND = 3.0
 
 # How strongly the matte is pulled to what the colors nearby say, where those are sure of it, against the
@@ -43,17 +46,9 @@ UNSURE = (0.1, 0.9)
 LEAST_PART = 0.05
 DEEP = 0.6
 
-# The band is solved for in tiles of at most this many pixels along a side, with so many pixels around them,
-# so that memory does not grow with the photo. Chosen by the project.
-TILE = 768
-TILE_MARGIN = 48
-
 # How strongly alphas are pulled to the mask where nothing else is known of them, so that the system has one
 # solution. Chosen by the project.
 FAINT = 1e-9
-
-# Rows and columns.
-Box = tuple[slice, slice]
 
 
 def refine(image: Any, mask: Any) -> Float32[np.ndarray, "H W *K"]:
@@ -62,9 +57,10 @@ def refine(image: Any, mask: Any) -> Float32[np.ndarray, "H W *K"]:
     The mask says which object is meant, and the photo where its edge is and how soft. First the matting
     Laplacian is solved in a wide band about the mask's edge, in a small copy of the photo: where the rough
     matte rises says by how much the whole mask is too small or too large, and how far the edge is spread
-    near each place. Then alphas are solved for at full size in a band about the corrected edge that is as
-    wide as that, narrow at a table, wide in hair. Both solves are pulled to the alphas that the colors of
-    sure pixels nearby suggest, as far as those explain a pixel's color.
+    near each place. Then alphas are solved for in a band about the corrected edge that is as wide as that,
+    narrow at a table, wide in hair. Both solves are pulled to the alphas that the colors of sure pixels
+    nearby suggest, as far as those explain a pixel's color. Photos of more than 640 x 480 pixels are solved
+    at that size, and the matte is carried up by local affine models of their colors.
 
     Parameters
     ----------
@@ -155,32 +151,45 @@ def _refine_together(
 def _refine_one(
     photo: Float64[np.ndarray, "H W 3"], mask: Float32[np.ndarray, "H W"]
 ) -> Float64[np.ndarray, "H W"]:
-    """Refine one mask, which has pixels inside and outside."""
-    inside = mask > 0.5
-    factor = max(math.sqrt(mask.size / SEARCH_PIXELS), 1.0)
-    edge = _search(photo, inside, factor)
-    reach = BAND * max(factor / 2, 1.0) + edge.spread
-    front, back = _split(signed_distance(inside) - edge.shift, reach)
-    unsure = (mask > UNSURE[0]) & (mask < UNSURE[1])
+    """Refine one mask, which has pixels inside and outside; that of a large photo in a copy."""
+    inside, unsure = mask > 0.5, (mask > UNSURE[0]) & (mask < UNSURE[1])
+    if mask.size <= SOLVED_PIXELS:
+        return _refine_small(photo, inside, unsure)
+    small = shrink(photo, SOLVED_PIXELS)
+    small_inside, small_unsure = (_shrink_mask(part, small.shape[:2]) for part in (inside, unsure))
+    if small_inside.all() or not small_inside.any():  # so thin, or such a narrow gap, that it got lost
+        return mask.astype(np.float64)
+    alpha = _refine_small(small, small_inside, small_unsure)
+    return np.clip(upsample(alpha[..., None], small, photo)[..., 0], 0, 1).astype(np.float64)
+
+
+def _refine_small(
+    photo: Float64[np.ndarray, "H W 3"], inside: Bool[np.ndarray, "H W"], unsure: Bool[np.ndarray, "H W"]
+) -> Float64[np.ndarray, "H W"]:
+    """Find the edge, and solve for the band about it and for what is unsure."""
+    edge = _search(photo, inside)
+    front, back = _split(signed_distance(inside) - edge.shift, BAND + edge.spread)
     return _solve_band(photo, front & ~unsure, back & ~unsure, inside)
 
 
-def _search(photo: Float64[np.ndarray, "H W 3"], inside: Bool[np.ndarray, "H W"], factor: float) -> Edge:
+def _search(photo: Float64[np.ndarray, "H W 3"], inside: Bool[np.ndarray, "H W"]) -> Edge:
     """Look for the object's edge in a small copy of the photo."""
     small = shrink(photo, SEARCH_PIXELS)
-    shape = small.shape[:2]
-    small_inside = inside if shape == inside.shape else _shrink_mask(inside, shape)
+    small_inside = _shrink_mask(inside, small.shape[:2])
     if small_inside.all() or not small_inside.any():  # so thin, or such a narrow gap, that it got lost
         return Edge(0.0, np.zeros(inside.shape))
     distance = signed_distance(small_inside)
     rough = _solve_band(small, *_split(distance, SEARCH_REACH), small_inside)
+    factor = math.sqrt(inside.size / small_inside.size)
     return find_edge(rough, distance, SEARCH_REACH).enlarged(factor, inside.shape)
 
 
-def _shrink_mask(inside: Bool[np.ndarray, "H W"], shape: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
-    """Return a mask at a smaller size: a pixel is inside if most of its area is."""
-    rgb = np.repeat(inside[..., None].astype(np.float64), 3, axis=2)
-    return shrink(rgb, SEARCH_PIXELS)[..., 0] > 0.5
+def _shrink_mask(mask: Bool[np.ndarray, "H W"], shape: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """Return a mask at the size of a shrunken photo: a pixel is in it if most of its area is."""
+    if mask.shape == shape:
+        return mask
+    area = Image.fromarray(mask.astype(np.float32)).resize(shape[::-1], Image.Resampling.BOX)
+    return np.asarray(area) > 0.5
 
 
 def _split(
@@ -214,44 +223,10 @@ def _solve_band(
     back: Bool[np.ndarray, "H W"],
     inside: Bool[np.ndarray, "H W"],
 ) -> Float64[np.ndarray, "H W"]:
-    """Solve for the alphas of what is neither front nor back, tile by tile."""
-    alphas = front.astype(np.float64)
+    """Minimize ``alpha' L alpha`` plus the squared distances from what the colors suggest, in the band."""
     unknown = ~(front | back)
-    for tile in _tiles(unknown.shape):
-        if unknown[tile].any():
-            box = _widen(tile, unknown.shape)
-            solved = _solve_box(photo[box], front[box], back[box], inside[box])
-            alphas[tile] = solved[
-                tuple(slice(t.start - b.start, t.stop - b.start) for t, b in zip(tile, box, strict=True))
-            ]
-    return alphas
-
-
-def _tiles(shape: tuple[int, ...]) -> Iterator[Box]:
-    """Yield the rows and columns of tiles that cover a picture, of nearly equal sizes."""
-    edges = [np.linspace(0, length, -(-length // TILE) + 1).astype(int).tolist() for length in shape]
-    for top, bottom in pairwise(edges[0]):
-        for left, right in pairwise(edges[1]):
-            yield slice(top, bottom), slice(left, right)
-
-
-def _widen(tile: Box, shape: tuple[int, ...]) -> Box:
-    """Return a tile with the margin around it, as far as the picture goes."""
-    rows, columns = (
-        slice(max(side.start - TILE_MARGIN, 0), min(side.stop + TILE_MARGIN, length))
-        for side, length in zip(tile, shape, strict=True)
-    )
-    return rows, columns
-
-
-def _solve_box(
-    photo: Float64[np.ndarray, "H W 3"],
-    front: Bool[np.ndarray, "H W"],
-    back: Bool[np.ndarray, "H W"],
-    inside: Bool[np.ndarray, "H W"],
-) -> Float64[np.ndarray, "H W"]:
-    """Minimize ``alpha' L alpha`` plus the squared distances from what the colors suggest, within a box."""
-    unknown = ~(front | back)
+    if not unknown.any():
+        return front.astype(np.float64)
     target, pull = inside[unknown].astype(np.float64), np.full(np.count_nonzero(unknown), FAINT)
     if front.any() and back.any():
         guesses, confidences = guess_alphas(photo, front, back)
