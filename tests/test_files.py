@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from softseg import SoftSegmentation
 from softseg._files import _name_this_place, undisturbed, whole_files
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and process ids of POSIX")
@@ -140,3 +143,110 @@ class TestLeftovers:
         with whole_files(tmp_path):
             pass
         assert names(tmp_path) == [name]
+
+
+class TestLinks:
+    """What is a symbolic link stays one; the file appears where it leads."""
+
+    @pytest.fixture(autouse=True)
+    def folders(self, tmp_path: Path) -> None:
+        self.here, self.there = tmp_path / "here", tmp_path / "there"
+        self.here.mkdir()
+        self.there.mkdir()
+
+    def write(self, folder: Path, name: str, text: str = "new") -> None:
+        with whole_files(folder) as scratch:
+            (scratch / name).write_text(text)
+
+    @pytest.mark.parametrize("before", [None, "old"])
+    @pytest.mark.parametrize("relative", [False, True])
+    def test_to_a_file(self, before: str | None, relative: bool) -> None:
+        link, target = self.here / "link", self.there / "target"
+        if before is not None:
+            target.write_text(before)
+        link.symlink_to(Path("../there/target") if relative else target)
+        self.write(self.here, "link")
+        assert link.is_symlink()
+        assert not target.is_symlink()
+        assert target.read_text() == link.read_text() == "new"
+        assert (names(self.here), names(self.there)) == (["link"], ["target"])
+
+    def test_to_a_link_to_a_file_in_a_folder_that_is_not_there_yet(self) -> None:
+        (self.here / "link").symlink_to(self.here / "next")
+        (self.here / "next").symlink_to(self.there / "more" / "target")
+        self.write(self.here, "link")
+        assert (self.there / "more" / "target").read_text() == "new"
+        assert all((self.here / name).is_symlink() for name in ("link", "next"))
+
+    def test_the_target_is_replaced_whole(self) -> None:
+        target = self.there / "target"
+        target.write_text("old")
+        (self.here / "link").symlink_to(target)
+        with open(target) as reader:
+            self.write(self.here, "link")
+            assert reader.read() == "old"  # who had it open goes on with the old one
+
+    @pytest.mark.parametrize("dangling", [False, True])
+    def test_to_a_folder(self, dangling: bool) -> None:
+        target = self.there / "deep" / "target" if dangling else self.there
+        (self.here / "link").symlink_to(target)
+        self.write(self.here / "link", "file")
+        self.write(self.here / "link" / "inside", "file")
+        assert (self.here / "link").is_symlink()
+        assert (target / "file").read_text() == (target / "inside" / "file").read_text() == "new"
+
+    def test_on_another_disk(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        (self.here / "link").symlink_to(self.there / "target")
+        usual = os.rename
+
+        def refuse(source: Path, target: Path) -> None:
+            if str(source).startswith(str(self.here)) and str(target).startswith(str(self.there)):
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            usual(source, target)
+
+        monkeypatch.setattr(os, "rename", refuse)
+        self.write(self.here, "link")
+        assert (self.there / "target").read_text() == "new"
+        assert names(self.here) == ["link"]
+
+    def test_in_a_circle(self) -> None:
+        (self.here / "link").symlink_to("link")
+        with pytest.raises(OSError, match=r"\Apath: [^\n]*, got links that lead in a circle"):
+            self.write(self.here, "link")
+        assert (self.here / "link").is_symlink()
+        assert names(self.here) == ["link"]
+
+    def test_nothing_changes_when_interrupted(self) -> None:
+        (self.here / "link").symlink_to(self.there / "target")
+
+        def interrupted() -> None:
+            with whole_files(self.here) as scratch:
+                (scratch / "link").write_text("newer")
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert names(self.there) == []
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".psd", ".ora", ".exr", ".html", ".png", ".tif", ".json", ""])
+@pytest.mark.parametrize("dangling", [False, True])
+def test_every_format_writes_through_links(
+    tmp_path: Path,
+    make_segmentation: Callable[[int, int, int], SoftSegmentation],
+    suffix: str,
+    dangling: bool,
+) -> None:
+    if suffix == ".exr":
+        pytest.importorskip("OpenEXR")
+    link, target = tmp_path / f"link{suffix}", tmp_path / "there" / "target"
+    if not dangling:
+        target.parent.mkdir()
+        target.write_text("old") if suffix else target.mkdir()
+    link.symlink_to(target)
+    make_segmentation(6, 8, 2).save(link)
+    assert link.is_symlink()
+    assert target.is_dir() == (not suffix)
+    assert names(target) == ["layer_1.png", "layer_2.png"] if not suffix else target.stat().st_size > 50
+    assert names(tmp_path) == [link.name, "there"]
+    assert names(target.parent) == ["target"]

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from softseg._paths import clear_error, clear_errors, is_raw
+
 # What scratch folders are called: where the process runs (`_name_this_place`), its id, and something random.
 # Earlier development versions had eight random characters alone.
 _SCRATCH = re.compile(r"\.softseg-(?:(?P<place>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}|[a-z0-9_]{8})")
@@ -30,21 +32,29 @@ _STOP = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if ha
 
 
 @contextlib.contextmanager
-def whole_files(folder: Path) -> Iterator[Path]:
+def whole_files(folder: Path, name: str = "path") -> Iterator[Path]:
     """Yield a scratch folder; the files written there appear in ``folder`` once the block has succeeded.
 
     The scratch folder lies inside ``folder``, because moving a file is a single step only within one file
-    system. Those that killed processes left there are removed.
+    system. Those that killed processes left there are removed. Where a symbolic link is in a file's place,
+    the file appears where the link leads, and the link stays.
 
     Parameters
     ----------
     folder : Path
-        It is made if it does not exist.
+        It is made if it does not exist, also where a link leads.
+    name : str
+        The name of the argument in errors.
 
     Yields
     ------
     Path
         The scratch folder, which is deleted in the end.
+
+    Raises
+    ------
+    OSError
+        In one line, if the folder or a file cannot be written.
 
     Examples
     --------
@@ -57,20 +67,73 @@ def whole_files(folder: Path) -> Iterator[Path]:
     ...     (Path(folder) / "note.txt").read_text()
     'done'
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, name)
     _remove_leftovers(folder)
     # The name is known before the folder is there, so that an interruption right after leaves nothing.
     scratch = folder / f".softseg-{_name_this_place()}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        scratch.mkdir(mode=0o700)
-        yield scratch
+        with clear_errors(name, folder, "write"):
+            scratch.mkdir(mode=0o700)
+        try:
+            yield scratch
+        except OSError as error:
+            raise _clear_error_within(error, name, folder, scratch) from error
+        _follow_links(scratch, folder, name)
         with undisturbed():
             for file in sorted(scratch.iterdir()):
-                os.replace(file, folder / file.name)
+                with clear_errors(name, folder / file.name, "write"):
+                    os.replace(file, folder / file.name)
     finally:
         with undisturbed():
             # What cannot be removed, because a library still has it open, is removed another time.
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def make_folder(folder: Path, name: str = "path") -> None:
+    """Make a folder and those above it, also where links lead to what is not there yet.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; nothing happens if it is there.
+    name : str
+        The name of the argument in errors.
+
+    Raises
+    ------
+    OSError
+        In one line, if it cannot be made.
+    """
+    with clear_errors(name, folder, "write"):
+        if not folder.is_dir():
+            real_path(folder).mkdir(parents=True, exist_ok=True)
+
+
+def real_path(path: Path) -> Path:
+    """Return where a path leads, also if there is nothing; raise an OSError if links go in a circle."""
+    with contextlib.suppress(FileNotFoundError):
+        path.stat()
+    return Path(os.path.realpath(path))
+
+
+def _clear_error_within(error: OSError, name: str, folder: Path, scratch: Path) -> OSError:
+    """Return an error in plain words, of the file that was to appear in place of the scratch one."""
+    if not is_raw(error):
+        return error
+    if error.filename is None:  # a full disk
+        return clear_error(error, name, folder, "write")
+    file = Path(os.fsdecode(error.filename))
+    return clear_error(error, name, folder / file.name, "write") if file.parent == scratch else error
+
+
+def _follow_links(scratch: Path, folder: Path, name: str) -> None:
+    """Write each file that has a link in its place where that leads, which may be on another disk."""
+    for file in sorted(scratch.iterdir()):
+        if (folder / file.name).is_symlink():
+            with clear_errors(name, folder / file.name, "write"):
+                target = real_path(folder / file.name)
+            with whole_files(target.parent, name) as beside:
+                shutil.move(file, beside / target.name)
 
 
 @contextlib.contextmanager

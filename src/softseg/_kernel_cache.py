@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import warnings
 from typing import Any
 
 from numba.core.caching import FunctionCache
+
+from softseg._warnings import warn
 
 
 class KernelCache(FunctionCache):
@@ -37,8 +38,7 @@ class KernelCache(FunctionCache):
 @functools.cache  # once for all kernels
 def warn_of_no_cache(where: str) -> None:
     """Warn that kernels will be compiled in every run."""
-    warnings.warn(
+    warn(
         f"compiled kernels cannot be kept {where}, and every run compiles them anew: set NUMBA_CACHE_DIR to "
-        "a folder that can be written",
-        stacklevel=2,
+        "a folder that can be written"
     )

@@ -23,9 +23,10 @@ SAVING = 400_000_000
 # What the stages need for each working pixel: the Laplacian, its factors and the Krylov space, in bytes; and
 # besides for each eigenvector, of which the space has several.
 PER_WORKING_PIXEL, PER_EIGENVECTOR = 2000, 30
-# What each pixel at full size needs while layers are saved in the largest of the formats: for each layer in
-# the result and in the file (4 bytes each), and for the photo.
-PER_PIXEL, PER_LAYER = 25, 8
+# What each pixel at full size needs while layers are saved in the format that takes the most, OpenEXR, in
+# bytes: for each layer in the result (4), as half floats of four channels (8), and in the compressed file (4,
+# of noise 5); and for the photo, as floats (24), as half floats (8), and as a whole opacity.
+PER_PIXEL, PER_LAYER = 33, 16
 # The smallest working size that is planned: layers of fewer pixels would miss most of a photo. Chosen by the
 # project.
 LEAST_WORKING_PIXELS = 120 * 90

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from softseg._warnings import warn
 from softseg.affinity import Affinity
 from softseg.eigen import Eigenpairs
 from softseg.formats import save
@@ -22,10 +22,13 @@ from softseg.layers.display import preview, show
 from softseg.layers.propagation import propagate
 from softseg.layers.selection import select
 from softseg.layers.stack import LayerStack
+from softseg.refinement import refine_layers
 from softseg.scene import Scene
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from softseg.formats.notebook import Explorer
 
 
 @final
@@ -177,7 +180,7 @@ class SoftSegmentation(LayerStack):
         """
         result = cls(**read(path, affinity))
         if result._unrestored_affinity is not None:
-            warnings.warn(result._say_what_is_missing(), stacklevel=2)
+            warn(result._say_what_is_missing())
         return result
 
     def select(
@@ -222,9 +225,44 @@ class SoftSegmentation(LayerStack):
         """
         return propagate(self, strokes, values)
 
+    def refined(self) -> SoftSegmentation:
+        """Return the same result with layers that are clean inside.
+
+        Each layer is taken for a rough mask of an object, whose edge is found anew in the photo: see
+        `softseg.refine`. Pixels well inside one layer then belong to it alone. On known mattes this takes a
+        quarter off the layers' error; layers of things that are half transparent everywhere lose little
+        (docs/refining.md).
+
+        Returns
+        -------
+        SoftSegmentation
+            Its colors are found anew when they are asked for.
+        """
+        return replace(self, alphas=refine_layers(self.image, self.alphas))
+
     def show(self) -> Figure:
         """Draw the photo, its layers in distinct colors, and each layer, with matplotlib."""
         return show(self)
+
+    def explore(self, height: int = 640, names: Iterable[str] | None = None) -> Explorer:
+        """Return the page that ``save("photo.html")`` writes, for a notebook to show.
+
+        Parameters
+        ----------
+        height : int
+            How high it is in the notebook, in pixels, at least 1.
+        names : iterable of str, optional
+            What the layers are called. Default: where they are.
+
+        Returns
+        -------
+        Explorer
+            Jupyter, VS Code and others show it where it is a cell's last line. See
+            `softseg.formats.notebook.explore`.
+        """
+        from softseg.formats.notebook import explore
+
+        return explore(self, height, names)
 
     def _repr_png_(self) -> bytes:
         return preview(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from jaxtyping import Float
 
 from softseg._checks import check_count, check_instance
 from softseg._rng import RNG, generator
+from softseg._warnings import warn
 from softseg.affinity import Affinity, MattingAffinity
 from softseg.affinity.default import AFFINITY
 from softseg.eigen import Eigenpairs, Eigensolver
@@ -156,7 +156,7 @@ def segment(
             else:
                 alphas = carried_up(grouped, working, photo, settings.preconditioner, lambda *_: tick())
     if n_layers != "auto" and alphas.shape[2] < n_layers:
-        warnings.warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out", stacklevel=2)
+        warn(f"n_layers: {n_layers} asked for, but only {alphas.shape[2]} came out")
     if source.opacity is not None:
         alphas = with_transparent_layer(alphas, source.opacity)
     return SoftSegmentation(
@@ -191,10 +191,7 @@ def _fit_into_memory(
     planned = plan_working_pixels(limit, used_memory(), height, width, count, n_eigenvectors)
     if planned >= min(height * width, settings.working_pixels or height * width):
         return settings
-    warnings.warn(
-        f"max_memory: the working size is about {planned} pixels, to stay within {limit / 1e9:.1f} GB",
-        stacklevel=3,
-    )
+    warn(f"max_memory: the working size is about {planned} pixels, to stay within {limit / 1e9:.1f} GB")
     return replace(settings, working_pixels=planned)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -15,6 +14,7 @@ from softseg._checks import check_count
 from softseg._registry import parse
 from softseg._rng import RNG, generator
 from softseg._threads import single_threaded_blas, workers
+from softseg._warnings import warn
 from softseg.eigen.blocks import TallBlocks, times_block
 from softseg.eigen.registry import EIGENSOLVERS, PRECONDITIONERS
 
@@ -149,7 +149,7 @@ class Eigensolver(abc.ABC):
             return _undo(_solve_densely(scaled, k), exponent)
         pairs = _undo(self._solve(scaled, k, generator(rng)), exponent)
         if not pairs.converged:
-            warnings.warn(self._advise(pairs, k), stacklevel=2)
+            warn(self._advise(pairs, k))
         return pairs
 
     @abc.abstractmethod

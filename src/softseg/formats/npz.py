@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zipfile
 from collections.abc import Iterator
@@ -12,11 +13,13 @@ import numpy as np
 from jaxtyping import Float
 
 from softseg._files import whole_files
+from softseg._paths import clear_errors, show_path
 from softseg._threads import workers
 from softseg.affinity import Affinity
 from softseg.eigen import Eigenpairs
 from softseg.eigen.blocks import TallBlocks
 from softseg.formats.affinity_text import affinity_text, restored_affinity
+from softseg.formats.npz_entries import ENTRIES, DamagedError, check_entries
 from softseg.formats.packing import (
     FASTEST,
     packed,
@@ -41,6 +44,8 @@ EIGENVECTOR_BYTES = 95
 # Singular values below this part of the largest one count as zero where the layers before grouping are fitted
 # with rounded eigenvectors. Chosen by the project's own tests.
 NEGLIGIBLE = 1e-12
+# An archive with fewer entries of the names that softseg's have is another program's: some names are common.
+FEW_ENTRIES = 5
 
 
 def save_npz(path: Path, result: Decomposition) -> None:
@@ -119,8 +124,11 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        If it cannot be opened.
     ValueError
-        If it is not such an archive, or damaged.
+        If it is not such an archive, or damaged. The message has one line, which names the entry that is
+        missing or wrong.
 
     Examples
     --------
@@ -130,14 +138,13 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
     """
     try:
         return _build_parts(_read(path), affinity)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"path: no such file: {os.fspath(path)}") from None
-    except MemoryError:
+    except (OSError, MemoryError):  # of one line already, or no fault of the file
         raise
+    except DamagedError as error:
+        raise ValueError(f"path: the archive {show_path(path)} is damaged: {error}") from error
     except Exception as error:  # whatever comes of a damaged file, or of one that was never ours
-        reason = f"no array {error}" if isinstance(error, KeyError) else _say_in_short(error)
         raise ValueError(
-            f"path: expected an archive that softseg saved, got {os.fspath(path)}: {reason}"
+            f"path: expected an archive that softseg saved, got {show_path(path)}: {_say_in_short(error)}"
         ) from error
 
 
@@ -194,12 +201,28 @@ def _write(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    with open(path, "rb") as file:  # given a path, numpy leaves the file open if it is damaged
+    """Return the entries of an archive, each of which is what it must be."""
+    with clear_errors("path", path, "read"):
+        file = open(path, "rb")  # noqa: SIM115  # closed below; what is read of it may fail otherwise
+    with file, _without_numbers():  # given a path, numpy leaves the file open if it is damaged
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array")
+        if len(ENTRIES.keys() & set(archive.files)) < FEW_ENTRIES:
+            raise ValueError("it has other entries")
         # What is no array, as other programs' archives hold, comes as bytes.
-        return {name: array for name, array in archive.items() if isinstance(array, np.ndarray)}
+        arrays = {name: array for name in archive.files if isinstance(array := archive[name], np.ndarray)}
+    check_entries(arrays)
+    return arrays
+
+
+@contextlib.contextmanager
+def _without_numbers() -> Iterator[None]:
+    """Turn what the system says of a damaged file into an error without the system's number."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
 
 
 def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> dict[str, Any]:
@@ -210,7 +233,7 @@ def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> di
     coefficients = arrays["initial_coefficients"]
     return {
         "image": image,
-        "alphas": _find_alphas(arrays, (image.shape[0], image.shape[1])),
+        "alphas": _find_alphas(arrays),
         "scene": scene,
         **restored_affinity(str(arrays["affinity"]), affinity),
         "eigenpairs": Eigenpairs(
@@ -236,17 +259,10 @@ def _find_photo(arrays: dict[str, np.ndarray]) -> np.ndarray:
     return unpacked_photo(arrays["image_differences"])
 
 
-def _find_alphas(arrays: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+def _find_alphas(arrays: dict[str, np.ndarray]) -> np.ndarray:
     if "alphas" in arrays:  # an earlier development version's
-        alphas = arrays["alphas"]
-    else:
-        planes, largest = arrays["alpha_bytes"], arrays["largest_layer"]
-        # Kernels do not look whether an index is within an array.
-        if planes.ndim != 4 or planes.shape != (2, planes.shape[1], *shape) or largest.shape != shape:
-            raise ValueError(f"alphas of shapes {planes.shape} and {largest.shape} for a photo {shape}")
-        if planes.dtype != np.uint8 or largest.dtype.kind != "u" or largest.max() >= planes.shape[1] - 1:
-            raise ValueError("a layer that is not there")
-        alphas = unpacked_alphas(planes, largest)
-    if alphas.ndim != 3 or alphas.shape[:2] != shape or not (alphas.min() >= 0 and alphas.max() <= 1):
-        raise ValueError(f"alphas of shape {alphas.shape} for a photo {shape}, or out of range")
+        return arrays["alphas"]
+    alphas = unpacked_alphas(arrays["alpha_bytes"], arrays["largest_layer"])
+    if alphas.min() < 0 or alphas.max() > 1:
+        raise DamagedError("holds alphas outside [0, 1]", "alpha_bytes")
     return alphas

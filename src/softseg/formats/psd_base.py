@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from softseg._paths import show_path
 from softseg.formats.color_space import OutputSpace
 from softseg.formats.psd_document import compress_rows, fill, outline
 from softseg.formats.psd_splice import Spliceable, cut, read_spliceable
@@ -48,7 +49,7 @@ def read_base(base: str | os.PathLike[str], height: int, width: int) -> Spliceab
     """
     if not isinstance(base, str | os.PathLike):
         raise TypeError(f"base: expected the path of a Photoshop file, got {type(base).__name__}")
-    given, name = read_spliceable(base), os.fspath(base)
+    given, name = read_spliceable(base), show_path(base)
     try:
         header, profile = given.header, given.profile
     except Exception:  # whatever psd-tools raises of numbers that are none of the format's

@@ -13,6 +13,8 @@ import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
+from softseg._paths import clear_errors, show_path
+
 if TYPE_CHECKING:
     from psd_tools.psd.header import FileHeader
 
@@ -126,12 +128,8 @@ def read_spliceable(path: str | os.PathLike[str]) -> Spliceable:
     ValueError
         If it is no Photoshop file, a large document (PSB), or ends too early.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as file:
-            return cut(file.read(), name)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"base: no such file: {name}") from None
+    with clear_errors("base", path, "read"), open(path, "rb") as file:
+        return cut(file.read(), show_path(path))
 
 
 def cut(content: bytes, name: str) -> Spliceable:

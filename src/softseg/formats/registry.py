@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import re
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from softseg._files import real_path
 from softseg._files import whole_files as whole_files
+from softseg._paths import check_name, clear_errors, show_path
 from softseg._registry import Reference, Registry
 
 if TYPE_CHECKING:
@@ -36,26 +39,38 @@ class Format:
         likewise. Default: None, files of this format are written only.
     longest_side : int, optional
         The most pixels that a photo may have along a side. Default: None, any number.
+    check : callable or str, optional
+        Takes the options that the writer will be given, by name, and raises what keeps it from writing
+        whatever the result, such as a package that is missing. It is called before any work. Default: None,
+        the writer's module raises that when it is imported, or nothing does.
 
     Raises
     ------
     ValueError
-        If the writer or reader is a text that is not of this form.
+        If the writer, reader or check is a text that is not of this form.
     """
 
     meaning: str
     writer: Callable[..., None] | str
     reader: Callable[..., dict[str, Any]] | str | None = None
     longest_side: int | None = None
+    check: Callable[..., None] | str | None = None
 
     def __post_init__(self) -> None:
-        for function in (self.writer, self.reader):
+        for function in (self.writer, self.reader, self.check):
             if isinstance(function, str):
                 Reference(function)  # raises
 
     def load_writer(self) -> Callable[..., None]:
         """Return the function that writes."""
         return Reference(self.writer).load() if isinstance(self.writer, str) else self.writer
+
+    def check_options(self, options: dict[str, Any]) -> None:
+        """Raise what keeps the writer from writing with these options, whatever the result."""
+        self.load_writer()  # whose module imports what it cannot do without
+        if self.check is not None:
+            check = Reference(self.check).load() if isinstance(self.check, str) else self.check
+            check(**options)
 
     def load_reader(self) -> Callable[..., dict[str, Any]] | None:
         """Return the function that reads; None if there is none."""
@@ -91,7 +106,10 @@ FORMATS.register(".html", Format("a page to look at", "softseg.formats.viewer:sa
 FORMATS.register(".png", Format("the label map", "softseg.formats.label_map:save_label_map"))
 FORMATS.register(".tif", Format("alphas as pages of 16 bits", "softseg.formats.tiff:save_tiff"))
 FORMATS.register(".tiff", Format("the same", "softseg.formats.tiff:save_tiff"))
-FORMATS.register(".json", Format("COCO annotations", "softseg.formats.coco:save_coco"))
+FORMATS.register(
+    ".json",
+    Format("COCO annotations", "softseg.formats.coco:save_coco", check="softseg.formats.coco:check_coco"),
+)
 
 #: What a folder gets.
 FOLDER = Format("one RGBA PNG per layer", "softseg.formats.png:save_png_folder")
@@ -190,11 +208,11 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
     path = Path(path)
     writer = _find_format(path).load_writer()
     _check_options(path, writer, options)
-    check_output(path, *result.alphas.shape[:2])
+    check_output(path, *result.alphas.shape[:2], **options)
     writer(path, result, **options)
 
 
-def check_output(path: str | os.PathLike[str], height: int, width: int) -> None:
+def check_output(path: str | os.PathLike[str], height: int, width: int, **options: Any) -> None:
     """Raise now what would keep a photo's layers from being written there later, as far as it can be known.
 
     Missing folders are made.
@@ -205,6 +223,8 @@ def check_output(path: str | os.PathLike[str], height: int, width: int) -> None:
         What will be given to `save`.
     height, width : int
         The photo's, in pixels.
+    **options
+        What will be given to `save` besides.
 
     Raises
     ------
@@ -227,18 +247,23 @@ def check_output(path: str | os.PathLike[str], height: int, width: int) -> None:
     if chosen.longest_side is not None and max(height, width) > chosen.longest_side:
         raise ValueError(
             f"path: a {path.suffix.lower()} file holds at most {chosen.longest_side} pixels a side, "
-            f"got {width}x{height} for {os.fspath(path)}"
+            f"got {width}x{height} for {show_path(path)}"
         )
-    chosen.load_writer()  # whose module imports what it cannot do without
-    with whole_files(path if chosen is FOLDER else path.parent):
+    chosen.check_options(options)
+    with clear_errors("path", path, "write"):
+        with contextlib.suppress(FileNotFoundError):
+            path.lstat()  # says if the name is too long
+        target = real_path(path) if path.is_symlink() else path  # a file appears where a link leads
+    with whole_files(target if chosen is FOLDER else target.parent):
         pass  # only to see that it can be done
 
 
 def _find_format(path: Path) -> Format:
-    chosen = FOLDER if path.is_dir() or not path.suffix else format_of(path)
+    check_name("path", path)
+    chosen = FOLDER if os.path.isdir(path) or not path.suffix else format_of(path)
     if chosen is None:
         known = ", ".join(FORMATS)
-        raise ValueError(f"path: expected a folder or a name that ends in {known}, got {os.fspath(path)}")
+        raise ValueError(f"path: expected a folder or a name that ends in {known}, got {show_path(path)}")
     return chosen
 
 
@@ -279,7 +304,7 @@ def read(path: str | os.PathLike[str], affinity: Affinity | None = None) -> dict
         known = ", ".join(suffix for suffix in FORMATS if _is_readable(suffix))
         raise ValueError(
             f"path: expected an archive that softseg saved and can read, whose name ends in {known}, "
-            f"got {os.fspath(path)}"
+            f"got {show_path(path)}"
         )
     return reader(path, affinity)
 

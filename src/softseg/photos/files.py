@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import re
@@ -14,10 +13,13 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from softseg._extras import is_installed, say_missing
+from softseg._paths import clear_errors, show_path
 from softseg.photos import tiff
 from softseg.photos.decoded import Decoded, Space, UnsuitableError, upright
-from softseg.photos.deep import decode_deep, profile_of_png
+from softseg.photos.deep import decode_deep
 from softseg.photos.limits import check_frame, check_size
+from softseg.photos.png import MAGIC, open_png, profile_of_png
 from softseg.photos.profiles import ADOBE_GAMMA, ADOBE_RGB, make_profile
 
 # Where a file of the ISO base media format names its kind (ISO/IEC 14496-12, 4.3), and the kinds of HEIF.
@@ -61,21 +63,25 @@ def decode(source: Any, frame: int | None, limit: float, name: str) -> Decoded:
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        In one line, if it cannot be opened.
+    TypeError
+        If it is a file that was opened for reading text.
     ValueError
-        In one line, if it cannot be read, for whatever reason.
+        In one line, if it cannot be read, for whatever other reason.
     """
     shown = _show(source)
-    with _one_line_errors(shown, name):
-        if isinstance(source, Image.Image):
+    if isinstance(source, Image.Image):
+        with _one_line_errors(shown, name):
             return _decode_pillow(source, frame, name)
-        with _open(source) as file:
-            return _decode_file(file, frame, limit, name)
+    with _open(source, shown, name) as file, _one_line_errors(shown, name):
+        return _decode_file(file, frame, limit, name)
 
 
 def _show(source: Any) -> str:
     if isinstance(source, str | os.PathLike):
-        return os.fsdecode(source)
-    return str(getattr(source, "filename", None) or getattr(source, "name", None) or "the image")
+        return show_path(source)
+    return show_path(str(getattr(source, "filename", None) or getattr(source, "name", None) or "the image"))
 
 
 @contextlib.contextmanager
@@ -85,27 +91,32 @@ def _one_line_errors(shown: str, name: str) -> Iterator[None]:
         yield
     except (UnsuitableError, MemoryError):
         raise
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{name}: no such file: {shown}") from None
     except UnidentifiedImageError:
         raise ValueError(f"{name}: expected an image file that Pillow reads, got {shown}") from None
     # Decoders raise anything on damaged files: struct.error, zlib.error, IndexError, RuntimeError and more.
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        said = error.strerror if isinstance(error, OSError) else None  # without its number
+        reason = " ".join((said or str(error)).split()) or type(error).__name__
         raise ValueError(f"{name}: cannot read {shown}: {reason}") from error
 
 
 @contextlib.contextmanager
-def _open(source: Any) -> Iterator[Any]:
+def _open(source: Any, shown: str, name: str) -> Iterator[Any]:
     """Open a path; give a file as it is, or in memory if its parts can only be read one after the other."""
     if isinstance(source, str | os.PathLike):
-        with open(source, "rb") as file:
+        with clear_errors(name, source, "read"):
+            file = open(source, "rb")  # noqa: SIM115  # closed below; what is read of it may fail otherwise
+        with file:
             yield file
-    elif source.seekable():
-        source.seek(0)
-        yield source
-    else:
-        yield io.BytesIO(source.read())
+        return
+    with _one_line_errors(shown, name):
+        in_any_order = getattr(source, "seekable", bool)()
+        if in_any_order:
+            source.seek(0)
+        content = source.read(0) if in_any_order else source.read()
+    if isinstance(content, str):
+        raise TypeError(f"{name}: expected a file of bytes, got one of text: open it with mode 'rb'")
+    yield source if in_any_order else io.BytesIO(content)
 
 
 def _decode_file(file: Any, frame: int | None, limit: float, name: str) -> Decoded:
@@ -128,7 +139,7 @@ def _decode_file(file: Any, frame: int | None, limit: float, name: str) -> Decod
         check_frame(frame, frames, name)
         return _replace(
             decoded,
-            levels=upright(decoded.levels, image.getexif().get(ExifTags.Base.Orientation)),
+            levels=upright(decoded.levels, _find_orientation(image)),
             profile=_find_profile(image),
             frames=frames,
             chosen=frame is not None,
@@ -141,8 +152,11 @@ def _replace(decoded: Decoded, **changes: Any) -> Decoded:
 
 def _open_header(file: Any, head: bytes, limit: float, name: str) -> Image.Image:
     """Open an image without decoding it, and check its size in place of Pillow, which would warn too."""
+    image: Image.Image
     if head[BRAND] in HEIF:
         image = _open_heif(file, name)
+    elif head.startswith(MAGIC):
+        image = open_png(file)
     else:
         with _limit_lock:
             usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -165,8 +179,8 @@ def _scale_transparent_level(image: Image.Image) -> None:
 
 
 def _open_heif(file: Any, name: str) -> Image.Image:
-    if importlib.util.find_spec("pillow_heif") is None:
-        raise UnsuitableError(f"{name}: HEIC photos need pillow-heif: pip install 'softseg[heif]'")
+    if not is_installed("pillow_heif"):
+        raise UnsuitableError(f"{name}: {say_missing('pillow_heif', 'reading HEIC photos')}")
     from pillow_heif import HeifImageFile
 
     image: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
@@ -186,9 +200,9 @@ def _decode_pillow(image: Image.Image, frame: int | None, name: str) -> Decoded:
         image.seek(frame)
     elif frames > 1 and not chosen and image.format == "MPO":
         frames = _count_alike(image, frames)
+    decoded = _read_pixels(image)  # first of all: what is wrong with them must not be taken for a broken mark
     profile = _find_profile(image)
-    orientation = image.getexif().get(ExifTags.Base.Orientation)
-    decoded = _read_pixels(image)
+    orientation = _find_orientation(image)
     if frame is not None and frame != at:
         image.seek(at)  # where the caller left it
     if decoded.levels.ndim == 2:
@@ -239,6 +253,14 @@ def _read_pixels(image: Image.Image) -> Decoded:
     return Decoded(np.asarray(image if mode == plain else image.convert(plain)), space)
 
 
+def _find_orientation(image: Image.Image) -> int | None:
+    """Return EXIF's or XMP's orientation, if there is one that can be read."""
+    # Parsers raise anything on damaged marks, and a photo is not lost for them.
+    with contextlib.suppress(Exception):
+        return image.getexif().get(ExifTags.Base.Orientation)
+    return None
+
+
 def _find_profile(image: Image.Image) -> bytes | None:
     """Return the image's ICC profile, or one for what its other marks say of its colors."""
     profile = image.info.get("icc_profile")
@@ -246,7 +268,9 @@ def _find_profile(image: Image.Image) -> bytes | None:
         return profile
     if image.format == "PNG":
         return profile_of_png(image.info)
-    index = image.getexif().get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
+    index = None
+    with contextlib.suppress(Exception):  # as for the orientation
+        index = image.getexif().get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
     if image.mode == "RGB" and isinstance(index, str | bytes):
         text = index.decode("latin-1") if isinstance(index, bytes) else index
         if text.startswith(ADOBE_INDEX):

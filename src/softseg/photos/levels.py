@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from softseg._checks import check_positive
+from softseg._warnings import warn
 from softseg.photos.decoded import UnsuitableError
 
 # How far floats may lie outside [0, 1] and are still clipped without a word: a few roundings of single
@@ -69,10 +69,9 @@ def white_level(levels: np.ndarray, said: float | None, white: Any, name: str) -
         bits = max(used, 8)
         if 0 < used <= FEW_BITS.get(8 * levels.dtype.itemsize, 0):
             other = 2**bits - 1
-            warnings.warn(
+            warn(
                 f"{name}: level {full:.0f} was taken as white, but the brightest is {int(levels.max())}, as "
-                f"of {bits} bits; read_photo(..., white={other}) or --white {other} takes another",
-                stacklevel=2,
+                f"of {bits} bits; read_photo(..., white={other}) or --white {other} takes another"
             )
     return full
 

@@ -7,13 +7,13 @@ floats, so that nothing of 16 bits is lost.
 
 from __future__ import annotations
 
-import warnings
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from softseg._warnings import warn
 from softseg.photos.decoded import Space
 
 # What a writer's ``profile`` may be.
@@ -158,10 +158,7 @@ def to_srgb(
         try:
             return _apply(values, space, profile), profile
         except (RuntimeError, ValueError) as error:  # lcms's errors are RuntimeErrors
-            warnings.warn(
-                f"{name}: its color profile cannot be used ({error or 'broken'}); it was taken as sRGB",
-                stacklevel=2,
-            )
+            warn(f"{name}: its color profile cannot be used ({error or 'broken'}); it was taken as sRGB")
     if space == "lab":
         import imagecodecs
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from numbers import Integral
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from softseg._checks import check_count, check_positive
+from softseg._warnings import warn
 from softseg.photos.arrays import decoded_array
 from softseg.photos.decoded import Decoded, UnsuitableError
 from softseg.photos.files import decode
@@ -73,8 +73,10 @@ def read_photo(
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        In one line, if it cannot be opened, as where nobody may read it.
     TypeError
-        If an argument or an array's dtype is of another kind.
+        If an argument or an array's dtype is of another kind, or a file was opened for reading text.
     ValueError
         In one line, if the photo cannot be read, has other channels, or an argument does not fit it.
 
@@ -127,7 +129,7 @@ def as_photo(
 
     Raises
     ------
-    TypeError, ValueError, FileNotFoundError
+    TypeError, ValueError, OSError
         As for `read_photo`; or if there are options for what is a `Photo` already.
 
     Examples
@@ -156,10 +158,9 @@ def as_photo(
         if frame:
             raise UnsuitableError(f"{name}: there is no frame {frame}: an array is one photo")
     if decoded.frames > 1 and not decoded.chosen:
-        warnings.warn(
+        warn(
             f"{name}: the first of its {decoded.frames} frames was taken; read_photo(..., frame=N) or "
-            f"--frame N takes another, from 0 to {decoded.frames - 1}",
-            stacklevel=2,
+            f"--frame N takes another, from 0 to {decoded.frames - 1}"
         )
     _check_size(decoded.levels, name)
     return _develop(_pick(decoded, picked, name), white, color, background is None, name)

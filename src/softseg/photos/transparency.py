@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 from PIL import ImageColor
+
+from softseg._warnings import warn
 
 # The background that makes what is transparent a layer.
 LAYER = "layer"
@@ -120,10 +121,9 @@ def put_over(
 def warn_of_transparency(opacity: Float32[np.ndarray, "H W"], name: str) -> None:
     """Warn that a transparent photo was put over white, which nobody asked for."""
     share = 1 - float(opacity.mean(dtype=float))
-    warnings.warn(
+    warn(
         f"{name}: {share:.1%} of it is transparent and was put over white; background= (--background) takes "
-        "another color, or 'layer', which makes it a layer of its own",
-        stacklevel=2,
+        "another color, or 'layer', which makes it a layer of its own"
     )
 
 
