@@ -3,9 +3,9 @@
 python benchmarks/refining.py [--size 640x480] [--every 2] [--picture FILE] [--write]
 
 The composites of benchmarks/selection.py, and photos before photos with three made mattes: hair, an edge out
-of focus, a hard edge. The masks are the matte above one half, the same eroded or dilated by three and by eight
-pixels, as a polygon, and at a width of 256 pixels. PyMatting's closed-form matting gets a trimap that is
-unknown within a fixed width of the mask's edge, with the width that is best for each kind of mask over all
+of focus, a hard edge. The masks are the matte above one half, the same eroded or dilated by three and by
+eight pixels, as a polygon, and at a width of 256 pixels. PyMatting's closed-form matting gets a trimap that
+is unknown within a fixed width of the mask's edge, with the width that is best for each kind of mask over all
 composites. Two mean absolute errors are printed, over all pixels and over the soft ones.
 """
 

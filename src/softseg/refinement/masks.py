@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from jaxtyping import Float32
 from PIL import Image
 
 from softseg._extras import require
+from softseg._paths import clear_errors, show_path
 from softseg.photos.arrays import as_array
 
 Masks = list[Float32[np.ndarray, "H W"]]
@@ -109,14 +112,17 @@ def _as_array(mask: Any, shape: tuple[int, int], name: str) -> np.ndarray:
 
 def _open(path: str | os.PathLike[str], name: str) -> Image.Image:
     """Open the file of a mask."""
+    with clear_errors(name, path, "read"):
+        content = Path(path).read_bytes()
     try:
-        with Image.open(path) as picture:
+        with Image.open(BytesIO(content)) as picture:
             picture.load()
             return picture
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{name}: no such file: {os.fspath(path)!r}") from None
+    except MemoryError:
+        raise
     except Exception as error:  # a decoder may raise anything
-        raise ValueError(f"{name}: cannot be read as a picture: {os.fspath(path)!r} ({error})") from None
+        why = " ".join(str(error).split())
+        raise ValueError(f"{name}: cannot be read as a picture: {show_path(path)} ({why})") from None
 
 
 def _picture_values(picture: Image.Image, name: str) -> np.ndarray:
