@@ -16,10 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 from threadpoolctl import threadpool_limits
 
+# How many cores this process is to use at most, if somebody has said so.
+_most_cores: int | None = None
+
+
+def limit_cores(most: int | None) -> None:
+    """Use so many cores at most in this process, as where each of several processes has one; None: all."""
+    global _most_cores
+    _most_cores = most
+
 
 def cores() -> int:
-    """Return the number of cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may run on, and is to use."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return count if _most_cores is None else min(count, _most_cores)
 
 
 class _BlasLimit:

@@ -208,7 +208,7 @@ class TestDamagedFeatures:
     def test_a_folder(self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
         Path("f.npy").mkdir()
         assert main(["segment", photo.name, "--features", "f.npy"]) == 2
-        assert "cannot read f.npy" in one_line(capsys)
+        assert "'--features': expected a file, got a folder: f.npy" in one_line(capsys)
 
 
 class TestBadUsage:
@@ -269,6 +269,23 @@ def test_demo_takes_the_astronaut(
     assert set(segment.options) == {"progress"}
     assert {"layer_1.png", "contact_sheet.png", "layers.npz"} <= set(os.listdir("out"))
     assert "out/" in capsys.readouterr().out
+
+
+def test_demo_replaces_its_own_layers_and_nothing_else(
+    segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "-q"]) == 0
+    assert main(["demo", "-q"]) == 0
+    Path("out/layer_1.png").write_bytes(b"painted on")
+    assert main(["demo", "-q"]) == 1
+    assert "out: somebody changed it since softseg wrote it (--force replaces it)" in one_line(capsys)
+    Path("mine").mkdir()
+    Path("mine/layer_1.png").write_bytes(b"of another program")
+    assert main(["demo", "-q", "-o", "mine"]) == 1
+    assert "mine: it is there, and nothing says that softseg wrote it" in one_line(capsys)
+    assert os.listdir("mine") == ["layer_1.png"]
+    assert main(["demo", "-q", "--force"]) == 0
+    assert Path("out/layer_1.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

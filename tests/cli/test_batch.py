@@ -292,7 +292,7 @@ class TestPhotosThatCannotBeProcessed:
         self, segment: FakeSegment, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["segment", "my photo.png", "-o", "text.jpg/layers"]) == 1
-        assert "text.jpg/layers" in one_line(capsys)
+        assert "path: expected a folder, got a file: text.jpg; " in one_line(capsys)
         assert segment.options == {}  # known before any work
 
     def test_a_defect_of_ours_is_not_hidden(self, segment: FakeSegment) -> None:

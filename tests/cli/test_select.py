@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.command import one_line
+from tests.cli.command import listed, one_line
 
 import softseg
 from softseg.cli import main
@@ -49,14 +49,41 @@ class TestSelect:
         outside = np.ones_like(mask, bool)
         outside[7:33, 17:43] = False
         assert mask[outside].max() < 55
-        assert os.listdir("masks") == ["square.png"]
+        assert listed("masks") == ["square.png"]
         share = f"{mask.mean() / 255:.1%}"
         assert capsys.readouterr() == (f"masks/square.png, 60 x 40 pixels: {share} selected\n", "")
 
     def test_the_default_output(self, layers: Path, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["select", str(layers), "--point", "30,20", "-q"]) == 0
-        assert sorted(os.listdir()) == ["my photo.png", "photo_mask.png"]
+        assert listed() == ["my photo.png", "photo_mask.png"]
         assert capsys.readouterr() == ("", "")
+
+    def test_its_own_masks_are_replaced_and_nothing_else(
+        self, layers: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = ["select", str(layers), "-q", "-o", "mask.png", "--point"]
+        assert main([*command, "30,20"]) == 0
+        assert main([*command, "5,5"]) == 0
+        with Image.open("mask.png") as image:
+            assert image.getpixel((30, 20)) < 55
+        Path("mask.png").write_bytes(b"painted on")
+        assert main([*command, "30,20"]) == 1
+        assert "mask.png: somebody changed it since softseg wrote it (--force" in one_line(capsys)
+        assert main([*command, "30,20", "-o", photo.name]) == 1
+        assert f"{photo.name}: it is there, and nothing says that softseg wrote it" in one_line(capsys)
+        assert Path("mask.png").read_bytes() == b"painted on"
+        assert main([*command, "30,20", "--force"]) == 0
+        assert Path("mask.png").read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize("output", ["file/mask.png", "loop/mask.png", "x" * 300 + ".png", "dir.png"])
+    def test_where_nothing_can_be_written(
+        self, layers: Path, photo: Path, capsys: pytest.CaptureFixture[str], output: str
+    ) -> None:
+        Path("file").touch()
+        Path("dir.png").mkdir()
+        Path("loop").symlink_to("loop")
+        assert main(["select", str(layers), "--point", "30,20", "-o", output]) in (1, 2)
+        assert "Errno" not in one_line(capsys)
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

@@ -1,4 +1,4 @@
-"""The command line: ``softseg segment``, ``softseg select``, ``softseg demo``, and two for features.
+"""The command line: ``softseg segment``, ``select``, ``refine``, ``info``, ``demo``, and two for features.
 
 Results go to standard output; errors and warnings, a line each, to standard error. Exit codes: 0 done, 1 a
 photo that cannot be processed, 2 bad usage, 130 interrupted, 143 terminated. What is heavy is imported inside
@@ -7,26 +7,30 @@ the commands, so that ``softseg --help`` answers at once.
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import re
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import softseg
-from softseg.cli import batch, reports
-from softseg.cli.choices import parse_choice, read_features
+from softseg.cli import machine, manifest, reports
+from softseg.cli.convert import EXAMPLES as CONVERSION_EXAMPLES
 from softseg.cli.convert import convert_checkpoint
+from softseg.cli.info import EXAMPLES as INFO_EXAMPLES
+from softseg.cli.info import info
 from softseg.cli.messages import BAD_USAGE, DONE, FAILED, INTERRUPTED, complain, one_line_warnings, say
-from softseg.cli.outputs import Job, known_formats, make_plan
-from softseg.cli.reading import (
-    check_background,
-    check_memory,
-    check_profile,
-    parse_channels,
-    standard_input_as_file,
-)
-from softseg.cli.recipe import make_recipe
+from softseg.cli.one_photo import decompose
+from softseg.cli.outputs import Job
+from softseg.cli.refine import EXAMPLES as REFINE_EXAMPLES
+from softseg.cli.refine import refine
+from softseg.cli.segment import EXAMPLES as SEGMENT_EXAMPLES
+from softseg.cli.segment import segment
 from softseg.cli.select import EXAMPLES as SELECT_EXAMPLES
 from softseg.cli.select import select
 from softseg.cli.stopping import Interrupted, Stop, orderly_stop
@@ -39,25 +43,26 @@ _UsageError: type[Exception] = typer.BadParameter.mro()[1]
 
 app = typer.Typer(
     help="Semantic soft segmentation: from one photo to a stack of soft layers.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# What stands below the help of ``softseg segment``.
-EXAMPLES = """\
+
+# What stands below the help of ``softseg demo`` and ``softseg warm-up``.
+DEMO_EXAMPLES = """\
 [bold]Examples[/bold]
 
-  softseg segment photo.jpg
+  softseg demo
 
-  softseg segment photo.jpg -o layers --layers 7
+  softseg demo -o astronaut/
+"""
+WARM_UP_EXAMPLES = """\
+[bold]Examples[/bold]
 
-  softseg segment photo.jpg -o photo.psd -o photo.html -o photo.npz
+  softseg warm-up
 
-  softseg segment holiday/ more/*.jpg -o out/{name}.psd --layers auto
-
-  softseg segment photo.jpg --features features.npy --published
+  NUMBA_CACHE_DIR=/var/cache/softseg softseg warm-up
 """
 
 
@@ -82,32 +87,51 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None, began: float, stop: Stop) -> int:
     """Run the command line, say in a line what went wrong, and return the exit code."""
-    tally = ""
+    as_json = machine.wants_json(sys.argv[1:] if arguments is None else arguments)
     try:
         with one_line_warnings():
-            code = app(arguments, prog_name="softseg", standalone_mode=False, obj=began) or DONE
-    except _UsageError as error:
-        complain(f"{error.format_message()} (softseg --help shows the usage)")  # type: ignore[attr-defined]
-        return BAD_USAGE
-    except Interrupted as error:
-        code, tally = INTERRUPTED, error.tally
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except typer.Abort as error:  # what typer makes of KeyboardInterrupt, and of the end of a damaged file
-        if isinstance(error.__cause__, EOFError):
-            complain(reports.say_why(error.__cause__))
-            return FAILED
-        code = INTERRUPTED
-    except MemoryError as error:
-        complain(reports.say_why(error))
-        return FAILED
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        complain(str(error))
-        return FAILED
-    if code == INTERRUPTED:
-        complain("; ".join(filter(None, [stop.word, tally])))
-        return stop.code
+            code: int = app(arguments, prog_name="softseg", standalone_mode=False, obj=began) or DONE
+        if code != INTERRUPTED:
+            return code
+        message = stop.word
+    except (Exception, KeyboardInterrupt) as error:
+        explained = _explain(error, stop)
+        if explained is None:
+            if as_json:
+                what = f"a defect of softseg, please report it: {type(error).__name__}: {error}"
+                machine.emit_error(what, FAILED)
+            raise
+        message, code = explained
+    complain(message)
+    if as_json:
+        with contextlib.suppress(OSError):  # nobody may be reading any more
+            machine.emit_error(message, code)
     return code
+
+
+def _explain(error: BaseException, stop: Stop) -> tuple[str, int] | None:
+    """Return what is said of an error, and the exit code; None if softseg did not foresee it."""
+    if isinstance(error, _UsageError):
+        return f"{error.format_message()} (softseg --help shows the usage)", BAD_USAGE  # type: ignore[attr-defined]
+    # What typer makes of the end of a damaged file. It makes the same of KeyboardInterrupt.
+    if isinstance(error, typer.Abort) and isinstance(error.__cause__, EOFError):
+        return reports.say_why(error.__cause__), FAILED
+    if isinstance(error, typer.Abort | KeyboardInterrupt):
+        tally = error.tally if isinstance(error, Interrupted) else ""
+        return "; ".join(filter(None, [stop.word, tally])), stop.code
+    if isinstance(error, MemoryError | ImportError | OSError | TypeError | ValueError):
+        return reports.say_why(error), FAILED
+    return None
+
+
+def _as_paragraphs(function: Callable[..., None]) -> str:
+    """Return the help of a command: its docstring, whose lines the terminal breaks anew."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(function) or "")
+
+
+def _add(function: Callable[..., None], examples: str) -> None:
+    """Make a function a command, called like it."""
+    app.command(function.__name__.replace("_", "-"), epilog=examples, help=_as_paragraphs(function))(function)
 
 
 def _print_version(wanted: bool) -> None:
@@ -126,205 +150,15 @@ def _take_global_options(
     pass
 
 
-def _parse_layer_count(text: str) -> int | str:
-    if text == "auto" or (text.isdecimal() and int(text) > 0):
-        return text if text == "auto" else int(text)
-    raise typer.BadParameter(f"expected auto or a number of at least 1, got {text}")
-
-
-@app.command(epilog=EXAMPLES)
-def segment(
-    context: typer.Context,
-    photos: Annotated[
-        list[str],
-        typer.Argument(
-            help="Photos, folders of photos, patterns; - is standard input.",
-            metavar="PHOTO",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|DIR",
-            help=f"Where to, by suffix: {known_formats()}; or a folder. May be repeated. "
-            "{name} stands for the photo's name, {suffix} for its suffix. [dim]Default: {name}_layers[/dim]",
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force", help="Do again what is finished, and replace files that softseg did not write."
-        ),
-    ] = False,
-    layers: Annotated[
-        Any,
-        typer.Option(
-            "--layers",
-            parser=_parse_layer_count,
-            metavar="N|auto",
-            help="How many layers. [dim]Default: 5[/dim]",
-        ),
-    ] = None,
-    features: Annotated[
-        str | None,
-        typer.Option(
-            "--features",
-            metavar="NAME|FILE.npy",
-            help="The semantic features: an extractor's name, or an array of shape (H, W, C).",
-        ),
-    ] = None,
-    affinity: Annotated[
-        str | None,
-        typer.Option(
-            "--affinity",
-            metavar="SUM",
-            help="What makes pixels belong together, such as 'MattingAffinity() + 0.02 * ColorAffinity()'.",
-        ),
-    ] = None,
-    eigensolver: Annotated[
-        str | None,
-        typer.Option(
-            "--eigensolver",
-            metavar="NAME|CALL",
-            help="What finds the eigenvectors, such as ShiftInvert or "
-            "'LOBPCG(preconditioner=Multigrid())'. [dim]Default: LOBPCG[/dim]",
-        ),
-    ] = None,
-    eigenvectors: Annotated[
-        int | None,
-        typer.Option(
-            "--eigenvectors",
-            min=1,
-            metavar="N",
-            help="How many eigenvectors span the layers. [dim]Default: 100[/dim]",
-        ),
-    ] = None,
-    initial: Annotated[
-        int | None,
-        typer.Option(
-            "--initial", min=1, metavar="N", help="How many layers to start from. [dim]Default: 40[/dim]"
-        ),
-    ] = None,
-    superpixels: Annotated[
-        int | None,
-        typer.Option(
-            "--superpixels", min=1, metavar="N", help="About how many superpixels. [dim]Default: 2500[/dim]"
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            min=0,
-            metavar="N",
-            help="Seed of the random numbers; one seed, one result. [dim]Default: 0[/dim]",
-        ),
-    ] = None,
-    frame: Annotated[
-        int | None,
-        typer.Option("--frame", min=0, metavar="N", help="Which picture of an animation or stack, from 0."),
-    ] = None,
-    channels: Annotated[
-        Any,
-        typer.Option(
-            "--channels",
-            parser=parse_channels,
-            metavar="N|N,N,N",
-            help="Which channels become gray, or red, green and blue, from 0.",
-        ),
-    ] = None,
-    white: Annotated[
-        float | None,
-        typer.Option("--white", metavar="LEVEL", help="The level that is white, such as 4095 for 12 bits."),
-    ] = None,
-    background: Annotated[
-        str | None,
-        typer.Option(
-            "--background",
-            metavar="COLOR|layer",
-            help="What transparent photos are put over; layer makes what is transparent a layer. "
-            "[dim]Default: white[/dim]",
-        ),
-    ] = None,
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(
-            "--max-pixels",
-            min=1,
-            metavar="N",
-            help="The most pixels that a file may have. [dim]Default: 179 million[/dim]",
-        ),
-    ] = None,
-    max_memory: Annotated[
-        str | None,
-        typer.Option(
-            "--max-memory",
-            metavar="SIZE",
-            help="How much memory to take, such as 4GB; where that is little, the working size is smaller.",
-        ),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            "--profile",
-            metavar="srgb|source",
-            help="The color profile of .psd and .ora files and layers: sRGB, or the photo's own. "
-            "[dim]Default: srgb[/dim]",
-        ),
-    ] = None,
-    published: Annotated[
-        bool, typer.Option("--published", help="The paper's exact settings, which take longer.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
-) -> None:
-    """Decompose photos into soft layers.
-
-    A folder gets one RGBA PNG per layer, contact_sheet.png (everything on one page) and layers.npz (for
-    softseg select). Of several photos each gets its own; one that fails is reported and the next one taken.
-    What was made from the same photo with the same options is not done again.
-    Photos of more than 320 x 240 pixels are worked on at that size, and their layers carried up and finished.
-    """
-    reading = {
-        "frame": frame,
-        "channels": channels,
-        "white": white,
-        "background": check_background(background),
-        "max_pixels": max_pixels,
-    }
-    chosen = {
-        "n_layers": layers,
-        "n_eigenvectors": eigenvectors,
-        "n_initial": initial,
-        "n_superpixels": superpixels,
-        "affinity": parse_choice(affinity, "Affinity"),
-        "eigensolver": parse_choice(eigensolver, "Eigensolver"),
-        "max_memory": check_memory(max_memory),
-    }
-    options = {
-        "features": None if features is None else read_features(features),
-        "rng": seed,
-        "settings": softseg.PUBLISHED if published else None,
-        **{name: value for name, value in chosen.items() if value is not None},
-    }
-    # How large a file may be does not change what comes of it.
-    recipe = make_recipe(
-        {**options, **reading, "max_pixels": None, "settings": "published" if published else None}
-    )
-    writing = {} if profile is None else {"profile": check_profile(profile)}
-    request = batch.Request(options, recipe, force, quiet, reading, writing)
-    with standard_input_as_file(photos, output or []) as names:
-        raise typer.Exit(batch.run(make_plan(names, output or []), request, began=context.obj))
-
-
-@app.command()
 def demo(
     context: typer.Context,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.", file_okay=False)
     ] = Path("out"),
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace files that softseg did not write, or somebody changed."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
 ) -> None:
     """Decompose a sample photo, scikit-image's astronaut (NASA, public domain)."""
@@ -333,8 +167,11 @@ def demo(
     from softseg.progress import reporter
 
     job = Job(Path("astronaut"), folders=(output,), files=())
+    made_from = {"photo": "skimage.data.astronaut", "softseg": softseg.__version__}
+    if not force:
+        manifest.check_replaceable(output, True, made_from)
     with reporter(not quiet) as progress:
-        outcome = batch.decompose(job, astronaut(), progress, {}, {"photo": "skimage.data.astronaut"})
+        outcome = decompose(job, astronaut(), progress, {}, made_from)
     for path, why in outcome.failed.items():
         complain(f"cannot write {path}: {why}")
     if not quiet and not outcome.failed:
@@ -342,7 +179,6 @@ def demo(
     raise typer.Exit(FAILED if outcome.failed else DONE)
 
 
-@app.command()
 def warm_up() -> None:
     """Compile all kernels now, so that the first photo need not wait for that.
 
@@ -352,6 +188,12 @@ def warm_up() -> None:
     softseg.warm_up()
 
 
-app.command(epilog=SELECT_EXAMPLES)(select)
-app.command("train-features", epilog=TRAINING_EXAMPLES)(train_features)
-app.command("convert-checkpoint")(convert_checkpoint)
+# In the order in which softseg --help lists them.
+_add(segment, SEGMENT_EXAMPLES)
+_add(select, SELECT_EXAMPLES)
+_add(refine, REFINE_EXAMPLES)
+_add(info, INFO_EXAMPLES)
+_add(demo, DEMO_EXAMPLES)
+_add(warm_up, WARM_UP_EXAMPLES)
+_add(train_features, TRAINING_EXAMPLES)
+_add(convert_checkpoint, CONVERSION_EXAMPLES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 import softseg
+from softseg._paths import explain, is_raw
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +37,9 @@ def read_features(choice: str) -> str | np.ndarray:
             if isinstance(array, np.ndarray):
                 return array
             raise ValueError("it holds several arrays, as .npz files do")
-        except FileNotFoundError:
-            raise typer.BadParameter(f"no such file: {choice}", param_hint="'--features'") from None
+        except OSError as error:
+            why = explain(error, choice, "read") if is_raw(error) else f"cannot read {choice}: {error}"
+            raise typer.BadParameter(why, param_hint="'--features'") from None
         except Exception as error:  # whatever numpy raises at a damaged file
             why = str(error) or type(error).__name__
             raise typer.BadParameter(f"cannot read {choice}: {why}", param_hint="'--features'") from error

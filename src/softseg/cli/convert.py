@@ -7,6 +7,15 @@ from typing import Annotated
 
 import typer
 
+# What stands below the help of ``softseg convert-checkpoint``.
+EXAMPLES = """\
+[bold]Examples[/bold]
+
+  softseg convert-checkpoint model/
+
+  softseg segment photo.jpg --features sss
+"""
+
 
 def convert_checkpoint(
     model_dir: Annotated[

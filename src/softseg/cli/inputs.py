@@ -6,11 +6,14 @@ import contextlib
 import functools
 import glob
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from softseg.cli.manifest import is_output
+from softseg.cli.manifest import RECORDS, is_output
+from softseg.cli.places import Url, as_place, is_url
 
 # Formats that Pillow can name or open and that are no photos, by Pillow's names: layered documents (softseg
 # writes them), icons and brushes, drawings that other programs must render, and containers that it does not
@@ -28,10 +31,12 @@ NO_PHOTO = "that Pillow does not open as photos"
 FOLDER = "(name it to take its photos)"
 HIDDEN = "hidden"
 # The same, where it may well be a photo that somebody wants.
-NEEDS_HEIF = "that need pip install 'softseg[heif]'"
+NEEDS_HEIF = 'that need pip install "softseg[heif]"'
 BROKEN_LINK = "that are links to nothing"
 NO_FILE = "that are neither files nor folders"
 LIKELY_PHOTOS = (NEEDS_HEIF, BROKEN_LINK, NO_FILE)
+
+Answer = TypeVar("Answer")
 
 # How many names stand in a line of what was passed over. Chosen by the project.
 _SHOWN = 3
@@ -41,11 +46,11 @@ _SHOWN = 3
 class Found:
     """The photos, in the order in which they are taken, what cannot be, and what is passed over."""
 
-    photos: list[Path] = field(default_factory=list)
+    photos: list[Path | Url] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    skipped: dict[str, list[Path]] = field(default_factory=dict)
+    skipped: dict[str, list[Path | Url]] = field(default_factory=dict)
 
-    def skip(self, path: Path, reason: str) -> None:
+    def skip(self, path: Path | Url, reason: str) -> None:
         """Note what is passed over."""
         self.skipped.setdefault(reason, []).append(path)
 
@@ -61,6 +66,10 @@ def find_photos(given: Sequence[str]) -> Found:
     """
     found = Found()
     for text in given:
+        if is_url(text):
+            _take_url(found, Url(str(as_place(text))))
+            continue
+        text = str(as_place(text))
         if os.path.isfile(text):
             _take(found, Path(text), alone=len(given) == 1)
         elif os.path.isdir(text):
@@ -71,14 +80,14 @@ def find_photos(given: Sequence[str]) -> Found:
         else:
             _take_pattern(found, text)
     # A photo may be named in several ways: relative to here, and from the root.
-    first: dict[str, Path] = {}
+    first: dict[str, Path | Url] = {}
     for path in found.photos:
-        first.setdefault(os.path.abspath(path), path)
+        first.setdefault(str(path.absolute()) if isinstance(path, Url) else os.path.abspath(path), path)
     found.photos = list(first.values())
     return found
 
 
-def say_skipped(skipped: dict[str, list[Path]]) -> Iterator[tuple[str, bool]]:
+def say_skipped(skipped: dict[str, list[Path | Url]]) -> Iterator[tuple[str, bool]]:
     """Yield a line for each reason why files were passed over, and whether they may be wanted photos.
 
     Examples
@@ -106,6 +115,59 @@ def photo_suffixes() -> frozenset[str]:
     formats = Image.registered_extensions()  # loads all that Pillow has
     opened = (set(Image.OPEN) | {"MPO"}) - NO_PHOTOS  # MPO is opened as JPEG
     return frozenset(suffix.lower() for suffix, name in formats.items() if name in opened)
+
+
+def is_file(text: str) -> bool:
+    """Return whether a text names one file, here or at a URL."""
+    place = as_place(text)
+    if isinstance(place, Url):
+        return _ask(place.is_file, place)
+    return os.path.isfile(place)
+
+
+def _ask(question: Callable[[], Answer], url: Url) -> Answer:
+    """Return an answer of the other side; a ValueError in one line says that there is none."""
+    try:
+        return question()
+    except (ImportError, ValueError):
+        raise
+    except Exception as error:  # whatever the other side's package raises
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"cannot look at {url}: {why}") from error
+
+
+def _take_url(found: Found, url: Url) -> None:
+    try:
+        if _ask(url.is_file, url):
+            found.photos.append(url)
+        elif _ask(url.is_dir, url):
+            _take_files_at(found, url, _ask(url.list, url))
+        else:
+            files = _ask(lambda: list(url.match()), url)
+            found.photos += files
+            if not files:
+                found.failures.append(f"no such file: {url}")
+    except ValueError as error:
+        found.failures.append(str(error))
+
+
+def _take_files_at(found: Found, folder: Url, files: list[Url]) -> None:
+    """Take a folder's photos. What has a record beside it is an output, whatever is in it."""
+    records = folder / RECORDS
+    written = {record.stem for record in records.list()} if records.is_dir() else set()
+    count = len(found.photos)
+    for file in files:
+        suffix = file.suffix.lower()
+        if file.name.startswith("."):
+            continue
+        if file.name in written:
+            found.skip(file, WRITTEN_BY_US)
+        elif suffix in photo_suffixes():
+            found.photos.append(file)
+        else:
+            found.skip(file, NEEDS_HEIF if suffix in HEIF_SUFFIXES else NO_PHOTO)
+    if len(found.photos) == count:
+        found.failures.append(f"no photos in the folder {folder}")
 
 
 def _take(found: Found, path: Path, alone: bool) -> None:
@@ -168,9 +230,9 @@ def _take_pattern(found: Found, pattern: str) -> None:
 def _escape_folder(pattern: str) -> str:
     """Return a pattern in which the folder that it begins with, if it is there, stands for itself."""
     start, rest = "", pattern
-    while os.sep in rest:
-        name, _, after = rest.partition(os.sep)
-        if not os.path.isdir(start + name + os.sep):
+    # Windows takes both slashes.
+    while found := re.match(r"[^/\\]*[/\\]" if os.altsep else r"[^/]*/", rest):
+        if not os.path.isdir(start + found[0]):
             break
-        start, rest = start + name + os.sep, after
+        start, rest = start + found[0], rest[found.end() :]
     return glob.escape(start) + rest

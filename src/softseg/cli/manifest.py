@@ -28,8 +28,10 @@ OF_THE_FOLDER = "folder.json"
 SHEET = "contact_sheet.png"
 # The archive in a folder.
 ARCHIVE = "layers.npz"
+# The layers' own files there, by kind and number; a layer that was given a name has it behind the number.
+LAYER = re.compile(r"(layer|alpha)_([1-9][0-9]*)(?:_.*)?\.png")
 # What softseg writes into a folder of layers, and replaces or removes there.
-WRITTEN = re.compile(rf"layer_[1-9][0-9]*\.png|{re.escape(SHEET)}|{re.escape(ARCHIVE)}")
+WRITTEN = re.compile(rf"{LAYER.pattern}|{re.escape(SHEET)}|{re.escape(ARCHIVE)}")
 # The longest file name, in bytes, of which a record's name is made as it is; above, of its hash. File systems
 # take 143 to 255 bytes, and ".json" comes on top.
 _LONGEST_NAME = 100
@@ -44,6 +46,13 @@ class State(enum.Enum):
     EDITED = "what softseg wrote from the same, and somebody changed since"
     CHANGED = "what softseg wrote from something else, and somebody changed since"
     UNKNOWN = "what softseg did not write"
+
+
+# What is wrong with what is there already, where an output should go.
+IN_THE_WAY = {
+    State.CHANGED: "somebody changed it since softseg wrote it (--force replaces it)",
+    State.UNKNOWN: "it is there, and nothing says that softseg wrote it (--force replaces it)",
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ def find_state(output: Path, is_folder: bool, made_from: dict[str, Any]) -> Stat
     present = _find_files(output, is_folder)
     if not present:
         return State.MISSING
-    record = _read(_find_record(output, is_folder))
+    record = read_record(find_record(output, is_folder))
     if record is None:
         return State.UNKNOWN
     same = record.made_from == json.loads(json.dumps(made_from))
@@ -112,6 +121,24 @@ def find_state(output: Path, is_folder: bool, made_from: dict[str, Any]) -> Stat
         return State.EDITED if same else State.CHANGED
     complete = record.files is not None and len(present) == len(record.files)
     return State.FINISHED if same and complete else State.OUTDATED
+
+
+def check_replaceable(output: Path, is_folder: bool, made_from: dict[str, Any]) -> None:
+    """Raise a ValueError if there is something in an output's place that is not for softseg to replace.
+
+    Parameters
+    ----------
+    output : Path
+        The file or folder.
+    is_folder : bool
+        Which of the two.
+    made_from : dict
+        What it would be made from now, as JSON can hold it.
+    """
+    state = find_state(output, is_folder, made_from)
+    why = IN_THE_WAY.get(State.CHANGED if state is State.EDITED else state)
+    if why is not None:
+        raise ValueError(f"{output}: {why}")
 
 
 def is_output(path: Path) -> bool:
@@ -122,12 +149,12 @@ def is_output(path: Path) -> bool:
     path : Path
         A file that is there.
     """
-    own = _read(_find_record(path, is_folder=False))
+    own = read_record(find_record(path, is_folder=False))
     if own is not None and own.fits(path):
         return True
     if not WRITTEN.fullmatch(path.name):
         return False
-    folder = _read(_find_record(path.parent, is_folder=True))
+    folder = read_record(find_record(path.parent, is_folder=True))
     return folder is not None and folder.fits(path)
 
 
@@ -148,13 +175,13 @@ def recorded(output: Path, is_folder: bool, made_from: dict[str, Any]) -> Iterat
     made_from : dict
         What it is made from, as JSON can hold it.
     """
-    path, files = _find_record(output, is_folder), _look(output, is_folder)
+    path, files = find_record(output, is_folder), look(output, is_folder)
     before = path.read_bytes() if path.is_file() else None
     try:
         _write(path, Record(made_from, None))
         yield
     except BaseException:
-        if _look(output, is_folder) == files:
+        if look(output, is_folder) == files:
             _restore(path, before)
         raise
     _write(path, Record(made_from, {file.name: _stamp(file) for file in _find_files(output, is_folder)}))
@@ -162,7 +189,7 @@ def recorded(output: Path, is_folder: bool, made_from: dict[str, Any]) -> Iterat
 
 def check_place(output: Path, is_folder: bool) -> None:
     """Raise a ValueError if a record of an output cannot be written, before any work."""
-    record = _find_record(output, is_folder)
+    record = find_record(output, is_folder)
     for path, wanted in ((record.parent, Path.is_dir), (record, Path.is_file)):
         if os.path.lexists(path) and not wanted(path):
             raise ValueError(
@@ -170,7 +197,8 @@ def check_place(output: Path, is_folder: bool) -> None:
             )
 
 
-def _find_record(output: Path, is_folder: bool) -> Path:
+def find_record(output: Path, is_folder: bool) -> Path:
+    """Return where the record of an output is, or would be."""
     if is_folder:
         return output / RECORDS / OF_THE_FOLDER
     name = output.name.encode(errors="surrogateescape")
@@ -196,7 +224,7 @@ def _measure(file: Path) -> int:
         return 0
 
 
-def _look(output: Path, is_folder: bool) -> dict[str, tuple[int, int, int]]:
+def look(output: Path, is_folder: bool) -> dict[str, tuple[int, int, int]]:
     """Return what tells whether an output's files have been replaced."""
     found = {file.name: file.stat() for file in _find_files(output, is_folder)}
     return {name: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
@@ -207,7 +235,7 @@ def _stamp(path: Path) -> Stamp:
     return Stamp(stat.st_size, stat.st_mtime_ns, hash_file(path))
 
 
-def _read(path: Path) -> Record | None:
+def read_record(path: Path) -> Record | None:
     """Return a record; None if there is none, or it is damaged."""
     try:
         content = json.loads(path.read_bytes())

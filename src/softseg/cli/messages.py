@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 # Exit codes, as is usual for commands: 2 is what click gives for bad usage, 130 what a shell gives for
 # Control-C (128 and the signal's number).
@@ -38,17 +38,19 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def one_line_warnings(about: str = "") -> Iterator[None]:
+def one_line_warnings(about: str = "", tell: Callable[[str], None] = complain) -> Iterator[None]:
     """Print what the library warns of, a line each; warnings for developers, as of deprecations, stay unseen.
 
     Parameters
     ----------
     about : str
         What the warnings start with, such as a photo's name.
+    tell : callable
+        Is called with each line.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = lambda message, *_, **__: complain(f"warning: {about}{message}")
+        warnings.showwarning = lambda message, *_, **__: tell(f"warning: {about}{message}")
         yield

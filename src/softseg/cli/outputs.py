@@ -7,11 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import typer
 
-from softseg.cli.inputs import find_photos, say_skipped
+from softseg._identity import identify
+from softseg.cli.inputs import find_photos, is_file, say_skipped
 from softseg.cli.manifest import WRITTEN
+from softseg.cli.places import Url, as_place
 
 # What stands in an output for the photo's name without its suffix, and for the suffix without its dot.
 NAME, SUFFIX = "{name}", "{suffix}"
@@ -19,20 +22,37 @@ NAME, SUFFIX = "{name}", "{suffix}"
 DEFAULT_OUTPUT = f"{NAME}_layers"
 
 
-@dataclass(frozen=True)
-class Job:
-    """A photo, and the folders and files to write."""
+# What a photo and outputs are: paths on this machine, or also URLs.
+Place = TypeVar("Place", bound="Path | Url")
 
-    photo: Path
-    folders: tuple[Path, ...]
-    files: tuple[Path, ...]
+
+@dataclass(frozen=True)
+class Job(Generic[Place]):
+    """A photo, and the folders and files to write: paths, or also URLs."""
+
+    photo: Place
+    folders: tuple[Place, ...]
+    files: tuple[Place, ...]
 
     @property
-    def outputs(self) -> tuple[Path, ...]:
+    def outputs(self) -> tuple[Place, ...]:
         """All that is written, in this order."""
         return (*self.folders, *self.files)
 
-    def without(self, outputs: Sequence[Path]) -> Job:
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the photo or an output is at a URL."""
+        return any(isinstance(place, Url) for place in (self.photo, *self.outputs))
+
+    def absolute(self) -> Job[Any]:
+        """Return the same job for a process that runs in another folder."""
+        return Job(
+            self.photo.absolute(),
+            tuple(folder.absolute() for folder in self.folders),
+            tuple(file.absolute() for file in self.files),
+        )
+
+    def without(self, outputs: Sequence[Place]) -> Job[Place]:
         """Return the same photo with fewer outputs."""
         return Job(
             self.photo,
@@ -59,10 +79,10 @@ class Plan:
         Whether more than one photo was, or could have been, asked for.
     """
 
-    jobs: list[Job]
+    jobs: list[Job[Any]]
     failures: list[str]
     failed: int
-    skipped: dict[str, list[Path]]
+    skipped: dict[str, list[Path | Url]]
     several: bool
 
 
@@ -83,7 +103,7 @@ def make_plan(photos: Sequence[str], outputs: Sequence[str]) -> Plan:
         If there is nothing to do: no such photo, an output of no known format, or photos that are all in each
         other's way.
     """
-    several = len(photos) > 1 or not os.path.isfile(photos[0])
+    several = len(photos) > 1 or not is_file(photos[0])
     found = find_photos(photos)
     if not found.photos:
         lines = [line for line, _ in say_skipped(found.skipped)]
@@ -120,7 +140,10 @@ def _is_folder(output: str) -> bool:
     """Return whether an output stands for a folder: it is there, or ends in a slash, or has no suffix."""
     ends = (os.sep, os.altsep) if os.altsep else (os.sep,)
     named = output.replace(NAME, "name").replace(SUFFIX, "suffix")
-    return os.path.isdir(output) or output.endswith(ends) or not Path(named).suffix
+    if output.endswith(ends) or not Path(named).suffix:
+        return True
+    place = as_place(output)
+    return isinstance(place, Path) and place.is_dir()
 
 
 def _complete(output: str, several: bool) -> tuple[str, bool]:
@@ -129,8 +152,11 @@ def _complete(output: str, several: bool) -> tuple[str, bool]:
 
     if not output:
         _refuse("expected a file or a folder, got an empty name", "'--output'")
+    place = as_place(output)
+    if isinstance(place, Url):
+        place.open()  # says if nothing opens it
     if _is_folder(output):
-        return (str(Path(output) / NAME) if several and NAME not in output else output), True
+        return (str(as_place(output) / NAME) if several and NAME not in output else output), True
     if format_of(output.replace(NAME, "name").replace(SUFFIX, "suffix")) is None:
         _refuse(
             f"expected a folder or a name that ends in {', '.join(FORMATS)}, got {output} "
@@ -142,12 +168,12 @@ def _complete(output: str, several: bool) -> tuple[str, bool]:
     return output, False
 
 
-def _make_job(photo: Path, templates: Sequence[tuple[str, bool]]) -> Job:
+def _make_job(photo: Path | Url, templates: Sequence[tuple[str, bool]]) -> Job[Any]:
     values = {NAME: photo.stem, SUFFIX: photo.suffix.removeprefix(".")}
     # In one pass, because a photo may be called "{suffix}".
     fill = re.compile("|".join(map(re.escape, values)))
     outputs = dict.fromkeys(
-        (Path(fill.sub(lambda match: values[match[0]], text)), folder) for text, folder in templates
+        (as_place(fill.sub(lambda match: values[match[0]], text)), folder) for text, folder in templates
     )
     return Job(
         photo,
@@ -156,10 +182,10 @@ def _make_job(photo: Path, templates: Sequence[tuple[str, bool]]) -> Job:
     )
 
 
-def _part_conflicts(jobs: Sequence[Job]) -> tuple[list[Job], list[str]]:
+def _part_conflicts(jobs: Sequence[Job[Any]]) -> tuple[list[Job[Any]], list[str]]:
     """Return the jobs that are in nobody's way, and a line for each conflict of the others."""
     photos = {_identify(job.photo) for job in jobs}
-    writers: dict[str, list[Job]] = {}
+    writers: dict[str, list[Job[Any]]] = {}
     for job in jobs:
         for place in dict.fromkeys(map(_identify, job.outputs)):
             writers.setdefault(place, []).append(job)
@@ -177,15 +203,12 @@ def _part_conflicts(jobs: Sequence[Job]) -> tuple[list[Job], list[str]]:
     return [job for job in jobs if job.photo not in in_the_way], list(conflicts)
 
 
-def _identify(path: Path) -> str:
-    """Return one text for all spellings of a path. What cannot be looked at is told apart by its name."""
-    try:
-        return os.path.normcase(path.resolve())
-    except (OSError, RuntimeError):
-        return os.path.normcase(path.absolute())
+def _identify(path: Path | Url) -> str:
+    """Return one text for all spellings of a place."""
+    return str(path) if isinstance(path, Url) else identify(path)
 
 
-def _say_shared(jobs: Sequence[Job], place: str) -> str:
+def _say_shared(jobs: Sequence[Job[Any]], place: str) -> str:
     output = next(output for output in jobs[0].outputs if _identify(output) == place)
     photos = " and ".join(str(job.photo) for job in jobs)
     both = "both" if len(jobs) == 2 else "all"
@@ -198,7 +221,7 @@ def _say_shared(jobs: Sequence[Job], place: str) -> str:
     return f"{photos} would {both} be written to {output}: {advice}"
 
 
-def _find_overwritten(job: Job, photos: set[str], at_risk: dict[str, str]) -> str | None:
+def _find_overwritten(job: Job[Any], photos: set[str], at_risk: dict[str, str]) -> str | None:
     """Return what is wrong if a job would overwrite a photo, or one of its own outputs; None if nothing is.
 
     ``at_risk`` has the photos that are called like a layer, by their folder.

@@ -1,20 +1,8 @@
-"""How photos are read: what the options stand for, and standard input in place of a file."""
+"""How photos are read: what the options stand for."""
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
 import typer
-
-# What stands for standard input.
-STANDARD_INPUT = "-"
-# What a photo from there is called in messages.
-ITS_NAME = "standard input"
 
 
 def parse_channels(text: str) -> tuple[int, ...]:
@@ -58,30 +46,3 @@ def check_profile(text: str) -> str:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--profile'") from None
     return text
-
-
-@contextlib.contextmanager
-def standard_input_as_file(photos: Sequence[str], outputs: Sequence[str]) -> Iterator[list[str]]:
-    """Give the photos' names, with that of a file, which is gone afterward, for standard input.
-
-    Parameters
-    ----------
-    photos : sequence of str
-        Names, one of which may be ``"-"``.
-    outputs : sequence of str
-        Where to. A photo without a name cannot give one to its outputs.
-    """
-    if STANDARD_INPUT not in photos:
-        yield list(photos)
-        return
-    if len(photos) > 1:
-        raise typer.BadParameter("standard input (-) is one photo, and no others", param_hint="'PHOTO'")
-    if not outputs or any("{" in output for output in outputs):
-        raise typer.BadParameter(
-            "standard input (-) has no name: say where to, as in --output layers", param_hint="'--output'"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / ITS_NAME
-        with file.open("wb") as target:
-            shutil.copyfileobj(sys.stdin.buffer, target)
-        yield [str(file)]

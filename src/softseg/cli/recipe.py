@@ -39,6 +39,8 @@ def make_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
 def _describe(value: Any) -> Any:
     if isinstance(value, bool | int | float | str):
         return value
+    if hasattr(value, "fingerprint"):  # an extractor
+        return value.fingerprint()
     if hasattr(value, "__array__"):
         import numpy as np
 

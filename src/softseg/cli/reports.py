@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from softseg.cli.manifest import ARCHIVE, SHEET
+from softseg._paths import explain, is_raw
+from softseg.cli.manifest import ARCHIVE, LAYER, SHEET
 from softseg.cli.outputs import Job
 
 if TYPE_CHECKING:
@@ -52,14 +54,20 @@ class Tally:
         return ", ".join(parts)
 
 
-def summary(job: Job, outcome: Outcome, began: float) -> str:
-    """Return what was written and how long it took since the command began, on a few lines."""
+def summary(job: Job[Path], outcome: Outcome, began: float, kind: str = "layer") -> str:
+    """Return what was written and how long it took since the command began, on a few lines.
+
+    Folders have files of a kind, by whose name they begin.
+    """
     from softseg.formats import FORMATS
 
     result = outcome.result
     height, width, count = result.alphas.shape
-    layers = "layer_1.png" if count == 1 else f"layer_1.png .. layer_{count}.png"
-    meanings = dict.fromkeys(job.folders, f"{layers}, {SHEET}, {ARCHIVE}")
+    meanings = {
+        folder: f"{_name_layers(folder, kind)}, {SHEET}, {ARCHIVE}"
+        for folder in job.folders
+        if folder not in outcome.failed
+    }
     meanings |= {file: FORMATS[file.suffix.lower()].meaning for file in job.files}
     written = {
         f"{output}/" if output in job.folders else str(output): meaning
@@ -83,13 +91,20 @@ def summary(job: Job, outcome: Outcome, began: float) -> str:
     )
 
 
-def say_outcome(job: Job, outcome: Outcome) -> str:
+def _name_layers(folder: Path, kind: str) -> str:
+    """Return the names of the first and the last of the layers' files in a folder."""
+    found = [match for file in folder.iterdir() if (match := LAYER.fullmatch(file.name)) and match[1] == kind]
+    names = [match[0] for match in sorted(found, key=lambda match: int(match[2]))]
+    return " .. ".join(dict.fromkeys([*names[:1], *names[-1:]]))
+
+
+def say_outcome(job: Job[Path], outcome: Outcome) -> str:
     """Return in a line what was written of one photo of several."""
     outputs = ", ".join(str(output) for output in job.outputs if output not in outcome.failed)
     return f"{job.photo}: {_count_layers(outcome.result.alphas.shape[2])} in {outputs}"
 
 
-def say_failures(failed: dict[Path, str]) -> str:
+def say_failures(failed: Mapping[Any, str]) -> str:
     """Return in a line which outputs of a photo could not be written, and why."""
     return "; ".join(f"cannot write {output}: {why}" for output, why in failed.items())
 
@@ -98,6 +113,8 @@ def say_why(error: BaseException) -> str:
     """Return an error's message, or its name if it has none."""
     if isinstance(error, MemoryError):
         return str(error) or "out of memory: try a smaller photo"
+    if isinstance(error, OSError) and is_raw(error) and error.filename is not None:
+        return explain(error, os.fsdecode(error.filename))
     return str(error) or type(error).__name__
 
 

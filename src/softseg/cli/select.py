@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from softseg.cli import machine, manifest
+from softseg.cli.streams import (
+    as_file,
+    check_named,
+    is_standard_output,
+    parse_file,
+    show_file,
+    write_picture,
+)
 
 # Pixels (x, y), counted from the top left corner.
 Points = list[tuple[float, float]]
@@ -38,7 +49,10 @@ def select(
     file: Annotated[
         Path,
         typer.Argument(
-            help="What segment wrote.", metavar="FILE.npz", exists=True, dir_okay=False, show_default=False
+            help="What segment wrote; - is standard input.",
+            metavar="FILE.npz",
+            parser=parse_file,
+            show_default=False,
         ),
     ],
     point: Annotated[Any, _make_option("--point", "X,Y", "A pixel of the object: a click.")] = None,
@@ -57,11 +71,18 @@ def select(
             "--output",
             "-o",
             metavar="FILE.png",
-            help="Where to. [dim]Default: FILE's name + _mask.png[/dim]",
+            help="Where to; - is standard output. [dim]Default: FILE's name + _mask.png[/dim]",
             dir_okay=False,
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that select did not write, or somebody changed.")
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print warnings and errors only.", rich_help_panel="What is said"),
+    ] = False,
+    as_json: Annotated[bool, machine.make_option("Print a JSON object instead of a line.")] = False,
 ) -> None:
     """Select an object softly in a photo whose layers are known.
 
@@ -74,20 +95,39 @@ def select(
     from softseg._files import whole_files
     from softseg.images import eight_bits
 
+    began, is_sent = time.perf_counter(), is_standard_output(output, as_json)
+    check_named(file, output)
     output = output or Path(f"{file.stem}_mask.png")
-    if output.suffix.lower() != ".png":
+    if not is_sent and output.suffix.lower() != ".png":
         raise typer.BadParameter(f"expected a name that ends in .png, got {output}", param_hint="'--output'")
     if point is not None and len(point) != 1:
         raise typer.BadParameter("expected one pixel; --foreground takes several", param_hint="'--point'")
-    result = SoftSegmentation.load(file)
+    made_from = {"select": str(file)}
+    if not (force or is_sent):
+        manifest.check_replaceable(output, False, made_from)
+    with as_file(file, ".npz") as archive:
+        result = SoftSegmentation.load(archive)
     try:
         mask = result.select(point and point[0], _join(foreground), _join(background), lasso)
     except (TypeError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    with whole_files(output.parent) as scratch:
+    if is_sent:
+        write_picture(eight_bits(mask))
+        return
+    with (
+        manifest.recorded(output, False, made_from),
+        whole_files(output.parent, "--output") as scratch,
+    ):
         Image.fromarray(eight_bits(mask)).save(scratch / output.name, format="PNG")
-    if not quiet:
-        height, width = mask.shape
+    height, width = mask.shape
+    if as_json:
+        facts = {
+            "file": show_file(file),
+            **machine.describe_mask(mask),
+            **machine.describe_end(output, began),
+        }
+        machine.emit("mask", facts)
+    elif not quiet:
         print(f"{output}, {width} x {height} pixels: {mask.mean():.1%} selected")
 
 
