@@ -11,6 +11,12 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
+# The napari plugin has an environment of its own, so that Qt and some eighty packages stay out of softseg's.
+NAPARI := plugins/napari
+NAPARI_BIN := $(NAPARI)/$(BIN)
+NAPARI_READY := $(NAPARI)/$(READY)
+# Its tests open windows: where there is Xvfb, on a display of their own.
+XVFB := $(shell command -v xvfb-run)
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help demo test lint bench clean
@@ -26,20 +32,22 @@ help:
 demo: $(READY)
 	$(BIN)/softseg demo --output out
 
-test: $(READY)
+test: $(READY) $(NAPARI_READY)
 	$(BIN)/python -m pytest
+	$(if $(XVFB),xvfb-run -a) $(NAPARI_BIN)/python -m pytest $(NAPARI)
 
-lint: $(READY)
+lint: $(READY) $(NAPARI_READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	cd $(NAPARI) && $(BIN)/python -m mypy
 
 bench: $(READY)
 	$(BIN)/python -m pytest benchmarks
 
 clean:
-	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(NAPARI)/$(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	find src tests $(NAPARI) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up, done again when the dependencies may have changed. The build backend is installed first and its
 # isolation switched off, so that it too is the pinned one.
@@ -53,4 +61,13 @@ $(READY): pyproject.toml constraints.txt
 	"$(PYTHON)" -m venv $(VENV)
 	$(PIP_INSTALL) hatchling editables
 	$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
+	touch $@
+
+# It sees what softseg's environment has, and adds to that.
+$(NAPARI_READY): $(NAPARI)/pyproject.toml $(READY)
+	"$(PYTHON)" -m venv $(NAPARI)/$(VENV)
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	    > "$$($(NAPARI_BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/softseg.pth"
+	$(NAPARI_BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt \
+	    --no-build-isolation --editable '$(NAPARI)[test]'
 	touch $@

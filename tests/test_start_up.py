@@ -59,6 +59,16 @@ def test_segmenting_without_a_network_loads_no_torch_and_no_matplotlib() -> None
     assert loaded == ""
 
 
+def test_exploring_loads_no_notebook_and_no_extra() -> None:
+    loaded = run(
+        "import sys; from softseg._extras import OPTIONAL;"
+        " softseg.segment(image, 'low-level', **settings).explore()._repr_html_();"
+        " print(*({'IPython', 'ipykernel', 'nbformat'} | set(OPTIONAL)) & set(sys.modules))",
+        with_photo=True,
+    )
+    assert loaded == ""
+
+
 def test_segmenting_with_the_default_network_does_not_load_torchs_compiler() -> None:
     loaded = run(
         "import sys; softseg.segment(image, **settings);"

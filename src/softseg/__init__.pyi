@@ -1,4 +1,4 @@
-from . import affinity, eigen, features, formats, layers, photos, sparsify, testing, training
+from . import affinity, batch, eigen, features, formats, layers, photos, sparsify, testing, training
 from .affinity import Affinity, ColorAffinity, MattingAffinity, SemanticAffinity
 from .eigen import Eigenpairs, Eigensolver
 from .grid import Laplacian
@@ -30,6 +30,7 @@ __all__ = [
     "SoftSegmentation",
     "__version__",
     "affinity",
+    "batch",
     "eigen",
     "features",
     "formats",

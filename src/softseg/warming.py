@@ -31,7 +31,7 @@ def warm_up() -> None:
     result = segment(image, n_layers=2)
     result.select(point=(10, 10))
     with tempfile.TemporaryDirectory() as folder:
-        for suffix in (".psd", ".tif", ".npz"):
+        for suffix in (".ora", ".tif", ".npz"):  # those that need no further package
             result.save(Path(folder, f"layers{suffix}"))
         loaded = type(result).load(Path(folder, "layers.npz"))
     loaded.colors, loaded.laplacian  # noqa: B018  # computed when first asked for

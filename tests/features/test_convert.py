@@ -172,7 +172,7 @@ def test_no_checkpoint(reader, tmp_path):
 
 def test_without_tensorflow_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(ImportError, match=r"pip install 'softseg\[tensorflow\]'$"):
+    with pytest.raises(ImportError, match=r'pip install "softseg\[tensorflow\]"$'):
         convert_checkpoint("model", tmp_path / "sss.safetensors")
 
 

@@ -93,7 +93,7 @@ def test_offline_says_so_in_one_line(torchvision_models, rng):
 def test_without_torchvision_the_extra_is_named(monkeypatch, rng):
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     monkeypatch.setitem(sys.modules, "torchvision", None)
-    with pytest.raises(ImportError, match=r"^DeepLabV3Features .*: pip install 'softseg\[torchvision\]'$"):
+    with pytest.raises(ImportError, match=r'^DeepLabV3Features .*: pip install "softseg\[torchvision\]"$'):
         DeepLabV3Features().extract(rng.random((20, 30, 3)))
 
 

@@ -99,7 +99,7 @@ def test_offline_says_so_in_one_line(monkeypatch, tmp_path, rng):
 
 def test_without_transformers_the_extra_is_named(monkeypatch, rng):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ImportError, match=r"^DINOv2Features needs .*: pip install softseg\[dinov2\]$"):
+    with pytest.raises(ImportError, match=r'^DINOv2Features needs .*: pip install "softseg\[dinov2\]"$'):
         DINOv2Features("not loaded before").extract(rng.random((20, 30, 3)))
 
 

@@ -31,7 +31,9 @@ def test_unknown_suffixes_list_the_known_ones(tmp_path: Path, make_segmentation:
 
 def test_known_options_are_named(tmp_path: Path, make_segmentation: Make) -> None:
     result = make_segmentation(5, 8, 2)
-    with pytest.raises(TypeError, match=r"\Ablnd: no option of \.PSD, which has blend, profile\Z"):
+    with pytest.raises(
+        TypeError, match=r"\Ablnd: no option of \.PSD, which has blend, profile, names, base\Z"
+    ):
         save(tmp_path / "out.PSD", result, blnd="normal")
     with pytest.raises(TypeError, match=r"\Ablend: no option of \.npz, which has none\Z"):
         save(tmp_path / "out.npz", result, blend="normal")

@@ -60,7 +60,7 @@ class TestShow:
 
 def test_without_matplotlib(make_segmentation: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"\Ashow\(\) needs matplotlib: pip install 'softseg\[plot\]'\Z"):
+    with pytest.raises(ImportError, match=r'\Ashow\(\) needs matplotlib: pip install "softseg\[plot\]"\Z'):
         make_segmentation(6, 8, 2).show()
 
 

@@ -180,7 +180,8 @@ class TestDamage:
             importlib.util, "find_spec", lambda name: None if name == "pillow_heif" else found(name)
         )
         data = struct.pack(">I4s4s", 24, b"ftyp", b"heic") + bytes(100)
-        with pytest.raises(ValueError, match=re.escape('reading HEIC photos needs pillow-heif: pip install "softseg[heif]"')):
+        message = 'reading HEIC photos needs pillow-heif: pip install "softseg[heif]"'
+        with pytest.raises(ValueError, match=re.escape(message)):
             as_image(io.BytesIO(data))
 
 

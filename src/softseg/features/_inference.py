@@ -7,12 +7,13 @@ import itertools
 import os
 import re
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
+
+from softseg._warnings import warn
 
 if TYPE_CHECKING:
     import torch
@@ -154,11 +155,7 @@ def describe_within_memory(
         if side is not None:
             if side >= max(image.shape[:2]):
                 continue
-            warnings.warn(
-                f"features: out of memory; computed in tiles of {side} pixels, which see less of the photo",
-                UserWarning,
-                stacklevel=3,
-            )
+            warn(f"features: out of memory; computed in tiles of {side} pixels, which see less of the photo")
         try:
             return describe(image) if side is None else _describe_in_tiles(describe, image, side)
         except (MemoryError, RuntimeError) as error:

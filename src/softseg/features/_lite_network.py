@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from softseg._paths import show_path
+
 # The encoder takes RGB as (255 x - 127) / 128, which is what its published weights were trained with.
 _OFFSET, _SCALE = 127 / 255, 255 / 128
 
@@ -132,7 +134,7 @@ class LiteNetwork(nn.Module):
             for convolution, name, normalization in self.encoder.published_names():
                 _fold(convolution, published, name, normalization)
         except (KeyError, RuntimeError) as error:
-            raise ValueError(f"{os.fspath(path)}: expected weights of EfficientNet-Lite2: {error}") from error
+            raise ValueError(f"{show_path(path)}: expected weights of EfficientNet-Lite2: {error}") from error
 
 
 class _Encoder(nn.Module):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softseg._files import whole_files
+from softseg._paths import show_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -79,12 +80,12 @@ def load_weights(path: str | os.PathLike[str], network: str) -> dict[str, Tensor
             found, _, digest = (file.metadata() or {}).get(_KEY, "").partition(" ")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # file is no mapping
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"checkpoint: cannot read {os.fspath(path)}: {error}") from error
+        raise ValueError(f"checkpoint: cannot read {show_path(path)}: {error}") from error
     if found != network:
         kind = f"those of {found!r}" if found else "some that softseg did not write"
-        raise ValueError(f"checkpoint: expected weights of {network!r}, got {kind}: {os.fspath(path)}")
+        raise ValueError(f"checkpoint: expected weights of {network!r}, got {kind}: {show_path(path)}")
     if digest != _hash_weights(weights):
-        raise ValueError(f"checkpoint: its SHA-256 is not that of its weights: {os.fspath(path)}")
+        raise ValueError(f"checkpoint: its SHA-256 is not that of its weights: {show_path(path)}")
     return weights
 
 
@@ -120,7 +121,7 @@ def load_network(
         network.load_state_dict(weights, assign=True)
     except (KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
-            f"checkpoint: its weights are not those of the network it names: {os.fspath(path)}"
+            f"checkpoint: its weights are not those of the network it names: {show_path(path)}"
         ) from error
     return network
 
@@ -134,7 +135,7 @@ def hash_file(path: str | os.PathLike[str]) -> str:
 def check_exists(path: str | os.PathLike[str], advice: str = "") -> None:
     """Raise FileNotFoundError, with the advice at the end of its message, unless there is such a file."""
     if not Path(path).is_file():
-        raise FileNotFoundError(f"checkpoint: no such file: {os.fspath(path)}{advice}")
+        raise FileNotFoundError(f"checkpoint: no such file: {show_path(path)}{advice}")
 
 
 def _hash_weights(weights: dict[str, Tensor]) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from softseg._extras import require
+from softseg._paths import show_path
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -47,7 +50,7 @@ _SHOWN = 3
 def convert_checkpoint(model_dir: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
     """Turn the authors' TensorFlow checkpoint into a safetensors file.
 
-    This function needs TensorFlow (``pip install 'softseg[tensorflow]'``), and nothing else in softseg does.
+    This function needs TensorFlow (``pip install "softseg[tensorflow]"``), and nothing else in softseg does.
 
     Parameters
     ----------
@@ -148,18 +151,13 @@ def _list_normalized_convs(network: SSSNetwork) -> Iterator[tuple[str, str]]:
 
 def _open_reader(model_dir: str | os.PathLike[str]) -> Any:
     """Open a checkpoint with TensorFlow."""
-    try:
-        import tensorflow as tf
-    except ImportError as error:
-        raise ImportError(
-            "convert-checkpoint reads the checkpoint with TensorFlow: pip install 'softseg[tensorflow]'"
-        ) from error
+    tf = require("tensorflow", "convert-checkpoint")
     try:
         return tf.train.load_checkpoint(os.fspath(model_dir))
     except tf.errors.NotFoundError as error:
-        raise FileNotFoundError(f"model_dir: no checkpoint in {os.fspath(model_dir)}") from error
+        raise FileNotFoundError(f"model_dir: no checkpoint in {show_path(model_dir)}") from error
     except (ValueError, tf.errors.OpError) as error:
-        raise ValueError(f"model_dir: no checkpoint that TensorFlow reads: {os.fspath(model_dir)}") from error
+        raise ValueError(f"model_dir: no checkpoint that TensorFlow reads: {show_path(model_dir)}") from error
 
 
 def _check_variables(names: dict[str, str], found: dict[str, tuple[int, ...]], network: SSSNetwork) -> None:

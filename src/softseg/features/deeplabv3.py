@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from softseg._extras import require
 from softseg.features._inference import as_features, describe_within_memory, find_device, freeze
 from softseg.features.base import FeatureExtractor
 from softseg.features.module import (
@@ -31,7 +32,7 @@ _SIDE = 520
 class DeepLabV3Features(FeatureExtractor):
     """The last 256 channels before DeepLab-v3's classes, brought to the photo's size along its edges.
 
-    They need ``pip install 'softseg[torchvision]'``. At first use, torchvision downloads the weights into
+    They need ``pip install "softseg[torchvision]"``. At first use, torchvision downloads the weights into
     torch's cache.
 
     Parameters
@@ -114,15 +115,10 @@ _MODELS = ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_
 @functools.lru_cache(maxsize=2)
 def _load_network(model: str, device: str) -> Any:
     """Load one of torchvision's models with its default weights, or return one that was loaded before."""
-    try:
-        from torchvision.models import get_model
-    except ImportError as error:
-        raise ImportError(
-            "DeepLabV3Features needs torchvision: pip install 'softseg[torchvision]'"
-        ) from error
+    models = require("torchvision.models", "DeepLabV3Features")
     place = find_device(device)
     try:
-        network = get_model(model, weights="DEFAULT")
+        network = models.get_model(model, weights="DEFAULT")
     except OSError as error:
         raise OSError(
             f"model: the weights of {model} are not in torch's cache and cannot be fetched; are you offline?"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from softseg._extras import require
 from softseg.features._inference import as_features, describe_within_memory, find_device, freeze
 from softseg.features.base import FeatureExtractor
 from softseg.features.module import (
@@ -28,7 +29,7 @@ _SIDE = 518
 class DINOv2Features(FeatureExtractor):
     """DINOv2's last patch tokens, one for 14x14 pixels, brought to the photo's size along its edges.
 
-    They need ``pip install 'softseg[dinov2]'``. At first use, the transformers library downloads the weights
+    They need ``pip install "softseg[dinov2]"``. At first use, the transformers library downloads the weights
     (Apache-2.0) into its own cache.
 
     Parameters
@@ -102,13 +103,10 @@ class DINOv2Features(FeatureExtractor):
 @functools.lru_cache(maxsize=2)
 def _load_network(model: str, device: str) -> Any:
     """Load a DINOv2 model by the transformers library, or return one that was loaded before."""
-    try:
-        from transformers import Dinov2Model
-    except ImportError as error:
-        raise ImportError("DINOv2Features needs transformers: pip install 'softseg[dinov2]'") from error
+    transformers = require("transformers", "DINOv2Features")
     place = find_device(device)
     try:
-        network: Any = Dinov2Model.from_pretrained(model)
+        network: Any = transformers.Dinov2Model.from_pretrained(model)
     except OSError as error:
         raise OSError(
             f"model: {model} is not in the cache of transformers and cannot be fetched; are you offline?"

@@ -6,14 +6,13 @@ and to stretch their first principal components to [0, 1] each.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 from numpy.typing import ArrayLike
 
 from softseg._checks import check_count
 from softseg._threads import row_blocks, workers
+from softseg._warnings import warn
 from softseg.features.filtering import (
     FEATURE_EPSILON,
     FEATURE_WINDOW,
@@ -117,11 +116,9 @@ def _warn_of_clipping(raw: Shaped[np.ndarray, "H W C"]) -> None:
         return
     share = float((((raw > _CLIP) | (raw < -_CLIP)).mean(axis=(0, 1)))[varying].mean())
     if share > _MOST_CLIPPED:
-        warnings.warn(
+        warn(
             f"features: {share:.0%} of the values lie outside [-5, 5] and are clipped, as published, which "
-            "leaves little of them; rescale each channel first, to zero mean and unit variance",
-            UserWarning,
-            stacklevel=3,
+            "leaves little of them; rescale each channel first, to zero mean and unit variance"
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from softseg._extras import require
 from softseg.layers.arrangement import distinct_colors
 from softseg.layers.edits import composite
 from softseg.layers.sheet import contact_sheet, layers_in_colors
@@ -30,7 +31,7 @@ LIGHT, DARK = 0.95, 0.82
 def show(result: LayerStack) -> Figure:
     """Draw the photo, its layers in distinct colors, and each layer, from back to front.
 
-    Needs ``pip install 'softseg[plot]'``. Titles give a layer's index (from 0) and its share of the photo's
+    Needs ``pip install "softseg[plot]"``. Titles give a layer's index (from 0) and its share of the photo's
     area; a checkerboard shows through where it is transparent.
 
     Parameters
@@ -53,11 +54,7 @@ def show(result: LayerStack) -> Figure:
     >>> from softseg import segment
     >>> segment("photo.jpg").show().savefig("figure.png")  # doctest: +SKIP
     """
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError("show() needs matplotlib: pip install 'softseg[plot]'") from error
-
+    pyplot = require("matplotlib.pyplot", "show()")
     height, width, count = result.alphas.shape
     checks = checkerboard(height, width)
     pictures = [result.image, layers_in_colors(result.alphas)]

@@ -1,6 +1,6 @@
 """Test cases that every part written for softseg should pass, its own and those of other packages.
 
-They need pytest: ``pip install 'softseg[test]'``. A test case is a class to inherit from: name yours
+They need pytest: ``pip install "softseg[test]"``. A test case is a class to inherit from: name yours
 ``Test...``, give it the part and what the case cannot know, and pytest runs all that the part must do::
 
     from softseg.testing import AffinityCase, means, representatives, touching

