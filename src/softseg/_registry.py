@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar, overload
 
 Thing = TypeVar("Thing")
@@ -198,7 +198,8 @@ class Registry(Generic[Thing]):
         return where == self._installed[name].value
 
     @cached_property
-    def _installed(self) -> dict[str, EntryPoint]:
+    def _installed(self) -> Mapping[str, Any]:
+        # Their type is that of importlib_metadata instead, once something has imported it, as Dask does.
         found = entry_points(group=f"softseg.{self.kind}")
         return {entry.name: entry for entry in sorted(found, key=lambda entry: entry.name)}
 
