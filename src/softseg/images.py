@@ -221,11 +221,24 @@ def eight_bits(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape
     return np.round(np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
 
 
+def has_aspect_ratio(size: tuple[int, int], shape: tuple[int, int]) -> bool:
+    """Say whether heights and widths in pixels have the same ratio, as with any rounding of a scaled size.
+
+    Examples
+    --------
+    >>> from softseg.images import has_aspect_ratio
+    >>> has_aspect_ratio((85, 128), (426, 640)), has_aspect_ratio((83, 128), (426, 640))
+    (True, False)
+    """
+    (h, w), (height, width) = size, shape
+    # The ratios agree if h is less than one pixel away from w * H / W, or w less than one from h * W / H.
+    return abs(h * width - w * height) < max(height, width)
+
+
 def _check_aspect_ratio(features: Float[np.ndarray, "h w C"], shape: tuple[int, int]) -> None:
     """Raise a ValueError if features have another aspect ratio than the image."""
     (h, w), (height, width) = features.shape[:2], shape
-    # The ratios agree if h is less than one pixel away from w * H / W, or w less than one from h * W / H.
-    if abs(h * width - w * height) >= max(height, width):
+    if not has_aspect_ratio((h, w), shape):
         raise ValueError(
             f"features: expected the image's size {height}x{width}, or its aspect ratio, got {h}x{w}"
         )

@@ -24,6 +24,7 @@ def warm_up() -> None:
     # Everything that has kernels is run once, on a small picture. What is heavy is imported only now.
     from softseg.affinity import MattingAffinity
     from softseg.matting import matte
+    from softseg.refinement import refine
     from softseg.segmentation import segment
 
     rows, columns = np.mgrid[:50, :70]
@@ -36,6 +37,7 @@ def warm_up() -> None:
         loaded = type(result).load(Path(folder, "layers.npz"))
     loaded.colors, loaded.laplacian  # noqa: B018  # computed when first asked for
     segment(image, features="low-level", n_layers=2, working_pixels=image.shape[0] * image.shape[1] // 2)
+    refine(image, columns < 30)
     large = np.tile(image, (4, 3, 1))  # so many unknown pixels that the grid's own solver is used
     trimap = np.full(large.shape[:2], 0.5)
     trimap[:, 0], trimap[:, -1] = 1, 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softseg.cli import machine, manifest
+from softseg.cli.mattes import save_mattes
 from softseg.cli.streams import (
     DASH,
     as_file,
@@ -119,8 +120,7 @@ def _refine(
     if not force:
         manifest.check_replaceable(output, together, made_from)
     alphas = softseg.refine(pixels, mask)
-    with manifest.recorded(output, together, made_from):
-        _write(output, alphas)
+    save_mattes(output, alphas, made_from)
     return output, alphas
 
 
@@ -140,21 +140,3 @@ def _check_output(output: Path, folder: bool) -> None:
         raise typer.BadParameter(f"expected a folder, for a label map, got {output}", param_hint="'--output'")
     if not folder and not is_png:
         raise typer.BadParameter(f"expected a name that ends in .png, got {output}", param_hint="'--output'")
-
-
-def _write(output: Path, alphas: object) -> None:
-    """Write a matte as a gray PNG, or layers as a folder of them."""
-    import numpy as np
-    from PIL import Image
-
-    from softseg._files import whole_files
-    from softseg.images import eight_bits
-
-    grays = eight_bits(np.asarray(alphas))
-    if grays.ndim == 2:
-        files, folder = {output.name: grays}, output.parent
-    else:
-        files, folder = {f"label_{k}.png": grays[..., k] for k in range(grays.shape[2])}, output
-    with whole_files(folder, "--output") as scratch:
-        for name, gray in files.items():
-            Image.fromarray(gray).save(scratch / name, format="PNG")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from softseg.cli import machine, manifest
+from softseg.cli.mattes import save_mattes
 from softseg.cli.streams import (
     as_file,
     check_named,
@@ -89,10 +90,7 @@ def select(
     The mask is a gray PNG of the photo's size: 255 is the object, 0 the rest. Pixels are counted from the top
     left corner, which is 0,0.
     """
-    from PIL import Image
-
     from softseg import SoftSegmentation
-    from softseg._files import whole_files
     from softseg.images import eight_bits
 
     began, is_sent = time.perf_counter(), is_standard_output(output, as_json)
@@ -114,11 +112,7 @@ def select(
     if is_sent:
         write_picture(eight_bits(mask))
         return
-    with (
-        manifest.recorded(output, False, made_from),
-        whole_files(output.parent, "--output") as scratch,
-    ):
-        Image.fromarray(eight_bits(mask)).save(scratch / output.name, format="PNG")
+    save_mattes(output, mask, made_from)
     height, width = mask.shape
     if as_json:
         facts = {

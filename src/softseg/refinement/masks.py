@@ -13,6 +13,7 @@ from PIL import Image
 
 from softseg._extras import require
 from softseg._paths import clear_errors, show_path
+from softseg.images import has_aspect_ratio
 from softseg.photos.arrays import as_array
 
 Masks = list[Float32[np.ndarray, "H W"]]
@@ -200,15 +201,13 @@ def _resize(
     values: np.ndarray, shape: tuple[int, int], name: str, how: Image.Resampling = Image.Resampling.BILINEAR
 ) -> Any:
     """Return a mask at the photo's size, if it has its aspect ratio."""
-    (h, w), (height, width) = values.shape, shape
-    if (h, w) == shape:
+    if values.shape == shape:
         return values
-    # As for features: the ratios agree where a side is less than one pixel from the exact one.
-    if abs(h * width - w * height) >= max(height, width):
+    if not has_aspect_ratio(values.shape, shape):
         raise ValueError(
-            f"{name}: expected shape {shape}, that of the photo, or its aspect ratio, got {(h, w)}"
+            f"{name}: expected shape {shape}, that of the photo, or its aspect ratio, got {values.shape}"
         )
-    return np.asarray(Image.fromarray(values).resize((width, height), how))
+    return np.asarray(Image.fromarray(values).resize(shape[::-1], how))
 
 
 def _check_both(mask: Float32[np.ndarray, "H W"], name: str) -> Float32[np.ndarray, "H W"]:
