@@ -1,4 +1,4 @@
-"""Print how closely each stage agrees with the golden data, as the table in docs/agreement.md.
+"""Print how closely each stage agrees with the golden data, as the table in docs/measurements/agreement.md.
 
 python benchmarks/agreement.py [FOLDER ...]     (default: tests/golden)
 """

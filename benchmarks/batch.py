@@ -1,4 +1,4 @@
-"""Print how many photos a minute `softseg segment` does alone and with workers, as in docs/clusters.md.
+"""Print how many photos a minute `softseg segment` does alone and with workers, as in docs/guides/clusters.md.
 
 python benchmarks/batch.py [--photos 24] [--rounds 3] [--workers N] [--write]
 
@@ -29,7 +29,7 @@ from skimage import data
 
 from softseg._threads import cores
 
-PAGE = Path(__file__).parents[1] / "docs" / "clusters.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guides" / "clusters.md"
 BIN = Path(sys.executable).parent
 SIZE = 240, 320
 
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=cores())
-    parser.add_argument("--write", action="store_true", help="write into docs/clusters.md")
+    parser.add_argument("--write", action="store_true", help="write into docs/guides/clusters.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         photos = Path(folder) / "photos"

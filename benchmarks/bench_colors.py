@@ -1,7 +1,7 @@
 """How long layers' colors take, and how near they are to known ones, beside PyMatting's one layer at a time.
 
 pytest benchmarks/bench_colors.py               times
-python benchmarks/bench_colors.py               the table in docs/colors.md
+python benchmarks/bench_colors.py               the table in docs/guides/colors.md
 
 Composites of photos that come with scikit-image and scikit-learn, with soft masks from seeded noise. The
 error is the mean square of the colors' over the pixels and layers where 0.05 < alpha < 0.95.

@@ -1,4 +1,4 @@
-"""Print how `softseg.matting.matte` compares with PyMatting's closed-form matting, as in docs/selection.md.
+"""Print how `softseg.matting.matte` compares with PyMatting's closed-form matting, as in docs/guides/selection.md.
 
 python benchmarks/bench_matte.py [--write]
 
@@ -31,7 +31,9 @@ REPEATS = 3
 def main() -> None:
     """Measure every composite with every margin, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/selection.md as well")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/guides/selection.md as well"
+    )
     arguments = parser.parse_args()
     lines = [
         ["photo, margin", "unknown", "PyMatting, MSE", "matting term", "three terms",

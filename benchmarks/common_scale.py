@@ -1,4 +1,4 @@
-"""Print what docs/features.md says of components on one common scale: the AUC on 20 photos of two sets.
+"""Print what docs/guides/features.md says of components on one common scale: the AUC on 20 photos of two sets.
 
     python benchmarks/common_scale.py FOLDER
 

@@ -1,4 +1,4 @@
-"""Print how far the sampled constrained stage leads the final layers from the exact one: docs/performance.md.
+"""Print how far the sampled constrained stage leads the final layers from the exact one: docs/measurements/performance.md.
 
 python benchmarks/constrained.py [FOLDER]      (default: four photos that come with scikit-image)
 

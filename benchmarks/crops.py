@@ -1,4 +1,4 @@
-"""Draw one crop of a photo's layer side by side, as each way to full size makes it: docs/crop.png.
+"""Draw one crop of a photo's layer side by side, as each way to full size makes it: docs/images/crop.png.
 
 python benchmarks/crops.py [OUTPUT]
 """
@@ -29,7 +29,9 @@ GAP, LABEL = 6, 16  # pixels between the pictures, and above them for the labels
 
 def main() -> None:
     """Bring one photo to full size in each way, and draw the layer that is softest in the crop."""
-    output = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "crop.png"
+    output = (
+        Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "images" / "crop.png"
+    )
     image = chelsea() / 255.0
     features = preprocess(get("low-level").extract(image), image)
     scene = Scene(image, features)

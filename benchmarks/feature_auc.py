@@ -1,9 +1,9 @@
-"""Print the table of docs/features.md: how well features tell pixel pairs of one region from others.
+"""Print the table of docs/guides/features.md: how well features tell pixel pairs of one region from others.
 
     python benchmarks/feature_auc.py FOLDER
     python benchmarks/feature_auc.py FOLDER --checkpoint run/weights.safetensors
 
-FOLDER holds the sets that docs/features.md describes, photos with label maps; none of the photos scored
+FOLDER holds the sets that docs/guides/features.md describes, photos with label maps; none of the photos scored
 were trained on. Scores are those of softseg.training.photo_auc, 400 pixels per photo, seeded by the
 photo's place in the set; means over photos. Photos without pairs of both kinds are left out.
 """

@@ -2,7 +2,7 @@
 
 Five layers by the low-level features; five, and as many as the photo asks for, by the network.
 
-    python benchmarks/feature_layers.py docs/feature-layers.png
+    python benchmarks/feature_layers.py docs/images/feature-layers.png
     python benchmarks/feature_layers.py out.png photos/*.jpg
 
 Without photos, six that scikit-image and scikit-learn come with. Layers are in distinct colors, mixed where

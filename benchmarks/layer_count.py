@@ -1,6 +1,6 @@
-"""Count the layers of composites with known objects, and draw those of photos: docs/layer-count.md and .png.
+"""Count the layers of composites with known objects, and draw those of photos: docs/guides/layer-count.md and .png.
 
-python benchmarks/layer_count.py [CACHE [PICTURE]]     (default: no cache, docs/layer-count.png)
+python benchmarks/layer_count.py [CACHE [PICTURE]]     (default: no cache, docs/images/layer-count.png)
 
 CACHE is a folder for the initial layers, which take a few seconds each. The composites are made of materials
 cut from the photos bundled with scikit-image and scikit-learn.
@@ -97,7 +97,9 @@ def main() -> None:
     """Print the table, and draw the picture."""
     cache = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     output = (
-        Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parents[1] / "docs" / "layer-count.png"
+        Path(sys.argv[2])
+        if len(sys.argv) > 2
+        else Path(__file__).parents[1] / "docs" / "images" / "layer-count.png"
     )
     print("| objects | " + " | ".join(f"layers, {half}" for half in HALVES) + " |")
     print("|---|" + "---|" * len(HALVES))

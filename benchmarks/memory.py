@@ -1,4 +1,4 @@
-"""Print how much memory `softseg segment --max-memory` takes, as in docs/reliability.md.
+"""Print how much memory `softseg segment --max-memory` takes, as in docs/measurements/reliability.md.
 
 python benchmarks/memory.py [--megapixels 0.3 3 12 50] [--suffixes .psd .npz ""] [--write]
 
@@ -21,7 +21,7 @@ from PIL import Image
 from skimage import data
 
 ALLOWED = 1.1  # the most memory, as a share of what was given
-DOCUMENT = Path(__file__).parents[1] / "docs" / "reliability.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "measurements" / "reliability.md"
 BEGIN, END = "<!-- memory:begin -->", "<!-- memory:end -->"
 # Runs the command line and prints the most memory that its process had, in kB.
 CODE = """
@@ -38,7 +38,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--megapixels", nargs="+", type=float, default=(0.3, 3, 12, 50))
     parser.add_argument("--suffixes", nargs="+", default=(".psd",), help='a folder is ""')
-    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md as well")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/measurements/reliability.md as well"
+    )
     arguments = parser.parse_args()
     lines = [
         ["photo", "output", "given, GB", "taken, GB", "worked on at"],

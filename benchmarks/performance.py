@@ -1,4 +1,4 @@
-"""Print how long softseg takes and how much memory, as the tables in docs/performance.md.
+"""Print how long softseg takes and how much memory, as the tables in docs/measurements/performance.md.
 
 python benchmarks/performance.py [--sizes 320x240 640x480 ...] [--quick] [--write]
 
@@ -57,7 +57,7 @@ LARGE = 1_000_000  # pixels
 FULL_SIZE = 640 * 480  # pixels; photos of more are shrunk for most stages
 GRAIN = 0.01  # standard deviation, of a full range of 1
 GRAINLESS = 640 * 480  # photos up to here are near their own size
-DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "measurements" / "performance.md"
 DEFAULTS = "<!-- defaults:begin -->", "<!-- defaults:end -->"
 STAGES = "<!-- table:begin -->", "<!-- table:end -->"
 
@@ -84,7 +84,9 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=parsed_size, default=list(TARGETS), metavar="WxH")
     parser.add_argument("--photos", nargs="+", choices=PHOTOS, default=list(PHOTOS))
     parser.add_argument("--quick", action="store_true", help="the first photo, each size once, none large")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md as well")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/measurements/performance.md as well"
+    )
     arguments = parser.parse_args()
     defaults = f"{machine()}\n\n{default_table(large=not arguments.quick)}"
     print(defaults)

@@ -1,4 +1,4 @@
-"""Print how near `softseg.refine` comes to known mattes from masks of seven kinds, as in docs/refining.md.
+"""Print how near `softseg.refine` comes to known mattes from masks of seven kinds, as in docs/guides/refining.md.
 
 python benchmarks/refining.py [--size 640x480] [--every 2] [--picture FILE] [--write]
 
@@ -34,7 +34,7 @@ WIDTHS = (2, 4, 6, 9, 13, 20)  # pixels on each side of a mask's edge
 SOFT = (0.02, 0.98)  # alphas between these count as soft
 LOW_WIDTH = 256  # pixels across of the low-resolution mask
 TOLERANCE = 6 / 640  # of the polygon, in widths of the picture
-DOCUMENT = Path(__file__).parents[1] / "docs" / "refining.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "guides" / "refining.md"
 BEGIN, END = "<!-- refining:begin -->", "<!-- refining:end -->"
 
 
@@ -44,7 +44,9 @@ def main() -> None:
     parser.add_argument("--size", default="640x480", metavar="WxH")
     parser.add_argument("--every", type=int, default=2, help="take every so many of the composites")
     parser.add_argument("--picture", type=Path, help="where to put a picture of some mattes")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/refining.md as well")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/guides/refining.md as well"
+    )
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
     errors: dict[str, dict[int, list[tuple[float, float]]]] = {}  # width 0 is softseg

@@ -1,4 +1,4 @@
-"""Print how well a click, scribbles and a rough outline select known objects, as in docs/selection.md.
+"""Print how well a click, scribbles and a rough outline select known objects, as in docs/guides/selection.md.
 
 python benchmarks/selection.py [--clicks 3] [--cache FOLDER] [--picture FILE] [--write]
 
@@ -36,7 +36,7 @@ import softseg
 SIZE = (240, 320)  # height, width
 TOLERANCES = np.linspace(0.005, 0.6, 40)
 BETAS = (130, 1000)  # 130 is the default
-DOCUMENT = Path(__file__).parents[1] / "docs" / "selection.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "guides" / "selection.md"
 
 # Of each object: its photo, and its outline in fractions of the photo's width and height.
 ASTRONAUT = [
@@ -95,7 +95,9 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=3, help="how many single clicks in each object")
     parser.add_argument("--cache", type=Path, help="a folder that keeps the decompositions")
     parser.add_argument("--picture", type=Path, help="where to put a picture of the selections")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/selection.md as well")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/guides/selection.md as well"
+    )
     arguments = parser.parse_args()
     rows, pictures = [], []
     for composite in COMPOSITES:
@@ -274,7 +276,7 @@ def contact_sheet(pictures: list[list[np.ndarray]]) -> Image.Image:
 
 
 def put_between(name: str, report: str) -> None:
-    """Replace what is between a pair of comments in docs/selection.md."""
+    """Replace what is between a pair of comments in docs/guides/selection.md."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     before, rest = DOCUMENT.read_text().split(begin)
     DOCUMENT.write_text(f"{before}{begin}\n{report}\n{end}{rest.split(end)[1]}")

@@ -1,4 +1,4 @@
-"""Draw the viewer's page as a desktop and a phone show it: docs/viewer-1280.png and docs/viewer-390.png.
+"""Draw the viewer's page as a desktop and a phone show it: docs/images/viewer-1280.png and docs/images/viewer-390.png.
 
 python benchmarks/viewer_shots.py [FOLDER]
 """
@@ -25,7 +25,7 @@ FACE, SUIT, WALL = (205, 90), (170, 320), (130, 30)  # x, y on it
 
 def main() -> None:
     """Segment the photo, write its page and photograph that."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "images"
     result = segment(resize(astronaut() / 255.0, (SIDE, SIDE), anti_aliasing=True))
     with tempfile.TemporaryDirectory() as scratch:
         page = Path(scratch) / "astronaut.html"

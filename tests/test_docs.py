@@ -25,12 +25,12 @@ from softseg.features.registry import EXTRACTORS
 from softseg.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REGISTRIES: tuple[Registry, ...] = (AFFINITIES, EIGENSOLVERS, PRECONDITIONERS, EXTRACTORS, FORMATS)
 #: What the entry points' groups are called: names that look like modules and are none.
 GROUPS = {f"softseg.{registry.kind}" for registry in REGISTRIES}
 
-EXTENDING = ROOT / "docs" / "extending.md"
+EXTENDING = ROOT / "docs" / "guides" / "extending.md"
 #: What the package in that page registers, by the group it registers it in.
 EXTRAS = {
     "affinities": "GaborAffinity",
@@ -102,7 +102,7 @@ def resolves(name: str) -> bool:
 
 @pytest.fixture(scope="module")
 def extras(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the files that docs/extending.md shows."""
+    """Write the files that docs/guides/extending.md shows."""
     folder = tmp_path_factory.mktemp("softseg-extras")
     for block in blocks(EXTENDING, "python"):
         if match := re.match(r"# ((?:src|tests)/\S+\.py)\n", block):

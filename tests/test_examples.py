@@ -65,9 +65,12 @@ class TestEveryExample:
         assert image.std() > 20
 
     def test_the_docs_show_it(self, name: str) -> None:
-        path = EXAMPLES.parent / "docs" / "examples" / f"{name}.png"
+        path = EXAMPLES.parent / "docs" / "images" / "examples" / f"{name}.png"
         assert path.stat().st_size < 300_000
-        assert f"(examples/{name}.png)" in (EXAMPLES.parent / "docs" / "examples.md").read_text()
+        assert (
+            f"(../images/examples/{name}.png)"
+            in (EXAMPLES.parent / "docs" / "guides" / "examples.md").read_text()
+        )
         with Image.open(path) as image:
             assert np.asarray(image.convert("L")).std() > 20
 

@@ -242,7 +242,7 @@ def test_nothing_is_imported_to_see_whether_it_is_there() -> None:
 
 def test_quotes_are_those_that_every_shell_takes() -> None:
     """Windows' cmd hands single quotes on to pip."""
-    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "docs").glob("*.md")]:
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "docs").rglob("*.md")]:
         assert "pip install 'softseg" not in path.read_text(encoding="utf-8"), path
     for package in OPTIONAL:
         command = say_missing(package, "x").partition(": ")[2]

@@ -1,4 +1,4 @@
-"""The page docs/troubleshooting.md has every message that the source can raise, and no other.
+"""The page docs/reference/troubleshooting.md has every message that the source can raise, and no other.
 
 Messages are read off the source's syntax trees; nothing of softseg is imported. Whatever stands in a message
 for a value is an ellipsis there, as on the page.
@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "softseg"
-PAGE = ROOT / "docs" / "troubleshooting.md"
+PAGE = ROOT / "docs" / "reference" / "troubleshooting.md"
 
 #: What stands for a value.
 VALUE = "…"
@@ -271,7 +271,7 @@ def test_the_makers_and_tables_are_there() -> None:
 
 
 def test_the_page_is_linked() -> None:
-    assert "(docs/troubleshooting.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(docs/reference/troubleshooting.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ class SoftSegmentation(LayerStack):
 
         Each layer is taken for a rough mask of an object, whose edge is found anew in the photo: see
         `softseg.refine`. Pixels well inside one layer then belong to it alone. On known mattes this takes
-        15 % off the layers' error, and leaves it as it was where they are soft (docs/refining.md).
+        15 % off the layers' error, and leaves it as it was where they are soft (docs/guides/refining.md).
 
         Returns
         -------

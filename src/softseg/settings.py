@@ -12,7 +12,7 @@ from softseg.sparsify import LayerPreconditioner, PixelBlocks, Unpreconditioned
 from softseg.sparsify.constrained_stage import SAMPLE
 
 # Photos of more pixels are shrunk to this many. Layers of composites with known alphas are as good as with
-# four times as many pixels: docs/performance.md, "Working size".
+# four times as many pixels: docs/measurements/performance.md, "Working size".
 WORKING_PIXELS = 320 * 240
 
 # Defaults, which all settings may share because they never change.

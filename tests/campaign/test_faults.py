@@ -1,7 +1,7 @@
 """Faults at every step: what was raised comes out, nothing half done is left, and the next run is as ever.
 
 A handful of cases by default. `SOFTSEG_CASES=2000 python -m pytest tests/campaign/test_faults.py` tries all
-steps, and kills so many processes; docs/reliability.md says what came of that.
+steps, and kills so many processes; docs/measurements/reliability.md says what came of that.
 """
 
 from __future__ import annotations

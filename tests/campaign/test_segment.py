@@ -1,7 +1,7 @@
 """Photos, features and numbers of all kinds: a result that keeps its promises, or an error that says why.
 
 A handful of cases by default. `SOFTSEG_CASES=2000 python -m pytest tests/campaign/test_segment.py` tries so
-many; docs/reliability.md says what came of that.
+many; docs/measurements/reliability.md says what came of that.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from softseg._warnings import warn
 from softseg.cli import main
 from softseg.testing import random_result
 
-# What stands on docs/command-line.md, by type; all lines have "error" and "exit_code" besides.
+# What stands on docs/reference/command-line.md, by type; all lines have "error" and "exit_code" besides.
 KEYS = {
     "photo": "photo status width height working_width working_height layers seconds outputs warnings",
     "skipped": "reason files",

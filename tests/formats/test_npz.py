@@ -103,7 +103,7 @@ def test_photos_are_exact_and_short(
     with np.load(tmp_path / "out.npz") as file:
         if dtype == np.uint8:
             assert file["image_differences"].dtype == kept
-            # By NumPy alone, as docs/formats.md says.
+            # By NumPy alone, as docs/reference/formats.md says.
             np.testing.assert_array_equal(np.cumsum(file["image_differences"], axis=1, dtype=np.uint8), photo)
         else:
             assert file["image"].dtype == kept

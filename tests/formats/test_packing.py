@@ -58,7 +58,7 @@ def test_no_room_at_all(rng: np.random.Generator) -> None:
 
 
 def by_numpy_alone(planes: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Return alphas as docs/formats.md says."""
+    """Return alphas as docs/reference/formats.md says."""
     folded = sum(plane.astype(np.int64) << 8 * i for i, plane in enumerate(planes))
     *differences, medians = (folded >> 1) ^ -(folded & 1)
     steps = np.stack(differences) + np.cumsum(medians, axis=1)

@@ -16,7 +16,7 @@ from softseg.features import _kernels
 from softseg.features.base import FeatureExtractor
 
 # The project chose all constants of this module by how well feature distances tell pairs of pixels of one
-# region from pairs of two regions, on photos of BSDS500 and MSRC (docs/features.md has the scores of the
+# region from pairs of two regions, on photos of BSDS500 and MSRC (docs/guides/features.md has the scores of the
 # result).
 
 # Colors that differ by at least this many times the photo's own color spread (the root mean square distance

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from softseg.layers.stack import Decomposition
 
 # How many bytes the eigenvectors may take, for each pixel at working size, so that an archive of a photo of
-# 640 x 480 pixels is under 40 MB: they are rounded until they fit (measured: docs/formats.md).
+# 640 x 480 pixels is under 40 MB: they are rounded until they fit (measured: docs/reference/formats.md).
 EIGENVECTOR_BYTES = 95
 # Singular values below this part of the largest one count as zero where the layers before grouping are fitted
 # with rounded eigenvectors. Chosen by the project's own tests.

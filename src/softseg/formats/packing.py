@@ -16,7 +16,7 @@ from softseg.layers.colors import piece_rows
 FASTEST = 1
 # The finest and the coarsest step: the root mean square of an eigenvector has 2**8 of the one and 2**1 of the
 # other. The finest rounds an eigenvector by 0.1 % of its length, where the eigensolver is off by 0.3 % in the
-# median (measured: docs/formats.md). float16 would be off by 0.02 %, and take twice the bytes.
+# median (measured: docs/reference/formats.md). float16 would be off by 0.02 %, and take twice the bytes.
 FINEST, COARSEST = 8, 1
 # How many eigenvectors, at most, are compressed to see what all of them will take. Chosen by the project's
 # own tests.

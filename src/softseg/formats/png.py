@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 # How zlib looks for repetitions: among neighbors only. Photos have no others, so that files are as large as
-# with zlib's default, and take a third of the time (measured: docs/performance.md).
+# with zlib's default, and take a third of the time (measured: docs/measurements/performance.md).
 STRATEGY = zlib.Z_RLE
 # What each file says about itself: a keyword of the PNG specification (section 11.3.3.2), and its text.
 MAKER = ("Software", "softseg")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Eigenvectors enter the likeness with the weight 1 / (eigenvalue + LOCALITY / number of pixels): the smaller,
 # the farther likeness reaches. A pattern's eigenvalue falls as the inverse of the number of pixels, too.
-# Measured, as CLEAR and CONTRAST are: docs/selection.md.
+# Measured, as CLEAR and CONTRAST are: docs/guides/selection.md.
 LOCALITY = 3
 # Superpixels whose likeness is less than this from the threshold have no say. Likeness is a cosine less a
 # distance of features, so 1 is the same.

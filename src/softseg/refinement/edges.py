@@ -18,11 +18,11 @@ DIRECTION_SMOOTHING = 1.0
 
 # An edge whose median lies nearer to the mask's than this, in pixels, is taken to lie there: a mask's edge is
 # known to half a pixel. A mask of hairs loses them when it is moved by a pixel. Chosen by the project:
-# docs/refining.md.
+# docs/guides/refining.md.
 LEAST_SHIFT = 1.5
 
 # How far along the edge its spread is averaged: the standard deviation, as a share of the picture's longer
-# side. Chosen by the project: docs/refining.md.
+# side. Chosen by the project: docs/guides/refining.md.
 ALONG = 30 / 320
 
 # The weight that the spread of the whole edge has in the average of each place, as a share of the mean weight

@@ -21,20 +21,20 @@ from softseg.sparsify.simplex import project_to_simplex
 from softseg.upsampling import upsample
 
 # The edge is looked for in a copy of the photo of at most this many pixels, so far from the mask's edge, in
-# pixels of the copy. Chosen by the project: docs/refining.md.
+# pixels of the copy. Chosen by the project: docs/guides/refining.md.
 SEARCH_PIXELS = 320 * 240
 SEARCH_REACH = 14.0
 
 # Larger photos are refined in a copy of this many pixels, and the matte is carried up by local affine models
-# of the photo's colors, as layers are. Chosen by the project: docs/refining.md.
+# of the photo's colors, as layers are. Chosen by the project: docs/guides/refining.md.
 SOLVED_PIXELS = 640 * 480
 
 # How far from the edge alphas are unknown where it has no spread, in pixels. Chosen by the project:
-# docs/refining.md.
+# docs/guides/refining.md.
 BAND = 3.0
 
 # How strongly the matte is pulled to what the colors nearby say, where those are sure of it, against the
-# energy of the matting Laplacian. Chosen by the project: docs/refining.md.
+# energy of the matting Laplacian. Chosen by the project: docs/guides/refining.md.
 PULL = 0.05
 
 # A mask's values between these are unknown wherever they are: somebody was not sure.
@@ -89,7 +89,7 @@ def refine(image: Any, mask: Any) -> Float32[np.ndarray, "H W *K"]:
     ----------
     Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting", PAMI 2008; Wang and Cohen,
     "Optimized Color Sampling for Robust Matting", CVPR 2007. How the band is chosen is the project's own
-    (docs/refining.md).
+    (docs/guides/refining.md).
 
     Examples
     --------
