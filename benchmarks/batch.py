@@ -1,4 +1,4 @@
-"""Print how many photos a minute `softseg segment` does alone and with workers, as in docs/guides/clusters.md.
+"""Print how many photos a minute `softseg segment` does, alone and with workers: docs/guides/clusters.md.
 
 python benchmarks/batch.py [--photos 24] [--rounds 3] [--workers N] [--write]
 

@@ -1,4 +1,4 @@
-"""Print how `softseg.matting.matte` compares with PyMatting's closed-form matting, as in docs/guides/selection.md.
+"""Compare `softseg.matting.matte` with PyMatting's closed-form matting, as in docs/guides/selection.md.
 
 python benchmarks/bench_matte.py [--write]
 

@@ -1,4 +1,4 @@
-"""Print what docs/guides/features.md says of components on one common scale: the AUC on 20 photos of two sets.
+"""Print the AUC of components on one common scale, on 20 photos of two sets: docs/guides/features.md.
 
     python benchmarks/common_scale.py FOLDER
 

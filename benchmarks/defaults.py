@@ -1,4 +1,6 @@
-"""How long one waits for softseg with everything at its default: the first table in docs/measurements/performance.md.
+"""How long one waits for softseg with everything at its default.
+
+It is the first table in docs/measurements/performance.md.
 
 `benchmarks/performance.py` prints it. The photo is coffee, which comes with scikit-image, resized by cubic
 splines; above 640x480 with fine grain. Times of `segment` are of a warm process. Those of commands are from

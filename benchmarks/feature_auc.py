@@ -3,8 +3,8 @@
     python benchmarks/feature_auc.py FOLDER
     python benchmarks/feature_auc.py FOLDER --checkpoint run/weights.safetensors
 
-FOLDER holds the sets that docs/guides/features.md describes, photos with label maps; none of the photos scored
-were trained on. Scores are those of softseg.training.photo_auc, 400 pixels per photo, seeded by the
+FOLDER holds the sets that docs/guides/features.md describes, photos with label maps; none of the photos
+scored were trained on. Scores are those of softseg.training.photo_auc, 400 pixels per photo, seeded by the
 photo's place in the set; means over photos. Photos without pairs of both kinds are left out.
 """
 

@@ -1,4 +1,4 @@
-"""Count the layers of composites with known objects, and draw those of photos: docs/guides/layer-count.md and .png.
+"""Count the layers of composites with known objects, and draw those of photos: docs/guides/layer-count.md.
 
 python benchmarks/layer_count.py [CACHE [PICTURE]]     (default: no cache, docs/images/layer-count.png)
 

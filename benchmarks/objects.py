@@ -1,8 +1,9 @@
-"""Print the table of docs/guides/features.md on whole objects: how well layers match objects that people outlined.
+"""Print how well layers match objects that people outlined, a table of docs/measurements/quality.md.
 
     python benchmarks/objects.py FOLDER [--photos 12] [--cache DIR] [--checkpoint FILE] [ROW ...]
 
-FOLDER holds coco/train, pets/train, horses/train and ccp/train, photos with label maps as docs/guides/features.md
+FOLDER holds coco/train, pets/train, horses/train and ccp/train, photos with label maps as
+docs/guides/features.md
 describes; scored is the last tenth of each by file name, which training leaves out. A ROW is "default",
 "low-level", the name of another registered extractor, "k-means" (no layers: the network's features in five
 clusters, the floor) or "true masks" (the label map as the only feature, the ceiling).

@@ -1,4 +1,4 @@
-"""Print how near `softseg.refine` comes to known mattes from masks of seven kinds, as in docs/guides/refining.md.
+"""Print how near `refine` comes to known mattes from masks of seven kinds, as in docs/guides/refining.md.
 
 python benchmarks/refining.py [--size 640x480] [--every 2] [--picture FILE] [--write]
 

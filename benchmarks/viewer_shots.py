@@ -1,4 +1,4 @@
-"""Draw the viewer's page as a desktop and a phone show it: docs/images/viewer-1280.png and docs/images/viewer-390.png.
+"""Draw the viewer's page as a desktop and a phone show it: viewer-1280.png and viewer-390.png.
 
 python benchmarks/viewer_shots.py [FOLDER]
 """

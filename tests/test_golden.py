@@ -1,4 +1,4 @@
-"""Every stage against the output of the authors' published code on the same input (see docs/measurements/agreement.md).
+"""Every stage against the output of the authors' published code on the same input.
 
 The astronaut files are in the repository; the docia ones are for academic use and are read from beside it.
 """
@@ -19,7 +19,8 @@ from softseg.sparsify import Unpreconditioned, constrained, image_gradient, rela
 
 GOLDEN = Path(__file__).parent / "golden"
 # Outputs of the authors' code on their sample photo, which is for academic use and not part of the repository
-# (docs/measurements/agreement.md). Whoever has them puts them here; without them the tests on that photo are skipped.
+# (docs/measurements/agreement.md). Whoever has them puts them here; without them the tests on that photo
+# are skipped.
 SHARED = Path(__file__).parents[2] / "shared" / "reference"
 
 SMALL, LARGE, DOCIA = "astronaut_56x72", "astronaut_112x144", "docia_160"

@@ -1,7 +1,7 @@
 r"""Results and errors for programs: one JSON object per line on standard output (``--json``).
 
-What the keys mean is in docs/reference/command-line.md. Letters beyond ASCII are written as ``\u`` and digits, so that
-a line is the same in every terminal and locale.
+What the keys mean is in docs/reference/command-line.md. Letters beyond ASCII are written as ``\u`` and
+digits, so that a line is the same in every terminal and locale.
 """
 
 from __future__ import annotations

@@ -179,7 +179,8 @@ class _Convolution(nn.Conv2d):
 
     The gains are those of the batch normalization after it. Were they multiplied into the weights, many would
     be five times smaller than the published network's and others twenty times larger. Adam's steps do not
-    depend on how large a weight is: it would forget some layers and hardly move others (docs/reference/model-card.md).
+    depend on how large a weight is: it would forget some layers and hardly move others
+    (docs/reference/model-card.md).
     """
 
     gain: Tensor

@@ -43,8 +43,8 @@ _LEAST, _MOST = 30_000, 160_000
 class LiteFeatures(FeatureExtractor):
     """Features of a convolutional network that began from ImageNet; its weights are part of softseg.
 
-    32 channels of length one, so that distances run from 0 to 2. ``docs/reference/model-card.md`` says on what the
-    network was trained, how well it does and what it does badly.
+    32 channels of length one, so that distances run from 0 to 2. ``docs/reference/model-card.md`` says on
+    what the network was trained, how well it does and what it does badly.
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ from softseg.features import _kernels
 from softseg.features.base import FeatureExtractor
 
 # The project chose all constants of this module by how well feature distances tell pairs of pixels of one
-# region from pairs of two regions, on photos of BSDS500 and MSRC (docs/guides/features.md has the scores of the
-# result).
+# region from pairs of two regions, on photos of BSDS500 and MSRC (docs/guides/features.md has the scores of
+# the result).
 
 # Colors that differ by at least this many times the photo's own color spread (the root mean square distance
 # from its mean color) stop the diffusion completely. An image of two colors has them at least two spreads

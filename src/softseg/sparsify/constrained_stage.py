@@ -33,8 +33,8 @@ LEAST_PEAK = 0.1
 ALWAYS_USED = 100
 PIXELS_PER_VECTOR = 16
 
-# Pixels that the energy is summed over after the first layers are dropped. Measured: docs/measurements/performance.md,
-# "Constrained".
+# Pixels that the energy is summed over after the first layers are dropped. Measured:
+# docs/measurements/performance.md, "Constrained".
 SAMPLE = 8192
 
 # Until the first layers are dropped, the energy is summed over this many times the sample. Measured:

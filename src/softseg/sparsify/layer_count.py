@@ -31,7 +31,8 @@ CLOSE_DISTANCE = 0.63
 
 # By Ward's cost alone, two of k groups count as one if their merger costs this over k - 1 of the variance of
 # the features between the initial layers. The merger of two of k groups that are equally large and equally
-# far from each other costs 1 over k - 1. Measured on photos with outlined objects: docs/guides/layer-count.md.
+# far from each other costs 1 over k - 1. Measured on photos with outlined objects:
+# docs/guides/layer-count.md.
 CHEAP_SHARE = 0.25
 
 # A layer that covers a smaller share of the photo than this joins the one nearest to it. Chosen by the

@@ -158,7 +158,8 @@ class TrainingConfig:
             raise ValueError(f"{os.fspath(path)}: expected a training configuration: {error}") from error
 
 
-#: A recipe for the network that softseg is shipped with; docs/reference/model-card.md has the run that trained it.
+#: A recipe for the network that softseg is shipped with; docs/reference/model-card.md has the run that
+#: trained it.
 LITE = TrainingConfig(
     network="lite",
     loss="combined",

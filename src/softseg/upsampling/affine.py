@@ -11,8 +11,8 @@ from jaxtyping import Float, Float32
 from softseg.features import affine_coefficients
 from softseg.upsampling._kernels import evaluate_models
 
-# Pixels of the small photo, along a side, that share one affine model. Measured: docs/measurements/performance.md,
-# "Carry-up".
+# Pixels of the small photo, along a side, that share one affine model. Measured:
+# docs/measurements/performance.md, "Carry-up".
 MODEL_WINDOW = 4
 
 # The ridge of the models, in squared color units of [0, 1]. It is the square of a faint contrast, 0.003.
