@@ -19,11 +19,12 @@ NAPARI_READY := $(NAPARI)/$(READY)
 XVFB := $(shell command -v xvfb-run)
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test docs lint bench clean
 
 help:
 	@echo "make demo    decompose a sample photo into soft layers; the result is left in out/"
 	@echo "make test    run the tests"
+	@echo "make docs    build the documentation: docs/_build/html/index.html"
 	@echo "make lint    check style and types"
 	@echo "make bench   run the benchmarks"
 	@echo "make clean   remove $(VENV), out/ and caches"
@@ -36,6 +37,9 @@ test: $(READY) $(NAPARI_READY)
 	$(BIN)/python -m pytest
 	$(if $(XVFB),xvfb-run -a) $(NAPARI_BIN)/python -m pytest $(NAPARI)
 
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env docs docs/_build/html
+
 lint: $(READY) $(NAPARI_READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -46,7 +50,7 @@ bench: $(READY)
 	$(BIN)/python -m pytest benchmarks
 
 clean:
-	rm -rf $(VENV) $(NAPARI)/$(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) $(NAPARI)/$(VENV) out build dist docs/_build docs/gallery docs/reference/api/generated .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find src tests $(NAPARI) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up, done again when the dependencies may have changed. The build backend is installed first and its

@@ -1,6 +1,7 @@
 """Every stage against the output of the authors' published code on the same input.
 
-The astronaut files are in the repository; the docia ones are for academic use and are read from beside it.
+How far they agree is in docs/measurements/agreement.md. The astronaut files are in the repository; the docia
+ones are for academic use and are read from beside it.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ class LocalInverse(Preconditioner):
 
     That part holds the matting term, whose weights span so many orders of magnitude that a multigrid cycle
     leaves 0.93 to 0.97 of an error (docs/measurements/performance.md). The exact inverse leaves only the
-    far links to the iteration. Most of their effect is on the diagonal of the Laplacian, and a share of that is inverted as
-    well.
+    far links to the iteration. Most of their effect is on the diagonal of the Laplacian, and a share of that
+    is inverted as well.
 
     Examples
     --------

@@ -1,0 +1,105 @@
+"""How Sphinx builds these pages; `make docs` calls it, and takes warnings for errors."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+
+from sphinx_gallery.sorting import ExplicitOrder
+
+import softseg
+
+HERE = Path(__file__).parent
+
+project = "softseg"
+author = "The softseg developers"
+project_copyright = author
+version = release = softseg.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_build", "inventories", "**/GALLERY_HEADER.rst"]
+nitpicky = True
+
+# Pages are Markdown, and read on GitHub as well: links between them are relative, headings are their anchors.
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence", "deflist"]
+suppress_warnings = ["config.cache"]  # the order of the gallery is an object, which Sphinx cannot store
+
+templates_path = ["_templates"]
+html_theme = "pydata_sphinx_theme"
+html_title = "softseg"
+html_static_path = ["_static"]
+html_css_files = ["softseg.css"]
+html_copy_source = False
+html_theme_options = {
+    "header_links_before_dropdown": 6,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
+}
+html_sidebars = {"index": []}
+
+# Docstrings say types and shapes in words, "(H, W, 3) array"; annotations would say them twice.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autosummary_generate = True
+numpydoc_class_members_toctree = False
+numpydoc_show_class_members = False
+numpydoc_validation_checks: set[str] = set()  # tests/test_docstrings.py has the checks
+
+# Prompts are not copied along with commands.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": str(HERE.parent / "examples"),
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",
+    "ignore_pattern": "notebooks",
+    "subsection_order": ExplicitOrder(["../examples/explained", "../examples/use", "../examples/extend"]),
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": ("softseg",),
+    "reference_url": {"softseg": None},
+    "show_memory": False,
+    "download_all_examples": False,
+    "min_reported_time": 600,
+}
+
+# Whole inventories would have to be downloaded by every build. These have the few names that docstrings use.
+PROJECTS = {
+    "python": "https://docs.python.org/3/",
+    "numpy": "https://numpy.org/doc/stable/",
+    "scipy": "https://docs.scipy.org/doc/scipy/",
+    "skimage": "https://scikit-image.org/docs/stable/",
+    "torch": "https://docs.pytorch.org/docs/stable/",
+    "PIL": "https://pillow.readthedocs.io/en/stable/",
+    "matplotlib": "https://matplotlib.org/stable/",
+    "dask": "https://distributed.dask.org/en/stable/",
+}
+
+
+def inventory(name: str) -> str:
+    """Compress an inventory, which is kept as text of one line per name, and return its path."""
+    names = (HERE / "inventories" / f"{name}.txt").read_bytes()
+    path = HERE / "_build" / "inventories" / f"{name}.inv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n"
+    head += "# The remainder of this file is compressed using zlib.\n"
+    path.write_bytes(head.encode() + zlib.compress(names))
+    return os.fspath(path)
+
+
+intersphinx_mapping = {name: (url, inventory(name)) for name, url in PROJECTS.items()}
