@@ -19,7 +19,7 @@ NAPARI_READY := $(NAPARI)/$(READY)
 XVFB := $(shell command -v xvfb-run)
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test docs lint bench clean
+.PHONY: help demo test docs lint bench release-check clean
 
 help:
 	@echo "make demo    decompose a sample photo into soft layers; the result is left in out/"
@@ -27,6 +27,7 @@ help:
 	@echo "make docs    build the documentation: docs/_build/html/index.html"
 	@echo "make lint    check style and types"
 	@echo "make bench   run the benchmarks"
+	@echo "make release-check  build the archives, and try the wheel in an empty environment"
 	@echo "make clean   remove $(VENV), out/ and caches"
 	@echo "The first of them installs everything into $(VENV). PYTHON=python3.12 make ... chooses another Python."
 
@@ -48,6 +49,11 @@ lint: $(READY) $(NAPARI_READY)
 
 bench: $(READY)
 	$(BIN)/python -m pytest benchmarks
+
+# Takes what is in the working tree, so that what is not committed is checked as well.
+release-check: $(READY)
+	$(PIP_INSTALL) build twine
+	$(BIN)/python packaging/release_check.py
 
 clean:
 	rm -rf $(VENV) $(NAPARI)/$(VENV) out build dist docs/_build docs/gallery docs/reference/api/generated .pytest_cache .mypy_cache .ruff_cache .benchmarks
