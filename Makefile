@@ -19,7 +19,7 @@ NAPARI_READY := $(NAPARI)/$(READY)
 XVFB := $(shell command -v xvfb-run)
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test docs lint bench release-check clean
+.PHONY: help demo test docs lint bench quality release-check clean
 
 help:
 	@echo "make demo    decompose a sample photo into soft layers; the result is left in out/"
@@ -27,6 +27,7 @@ help:
 	@echo "make docs    build the documentation: docs/_build/html/index.html"
 	@echo "make lint    check style and types"
 	@echo "make bench   run the benchmarks"
+	@echo "make quality compare layers with known mattes, by softseg and others; an hour or two"
 	@echo "make release-check  build the archives, and try the wheel in an empty environment"
 	@echo "make clean   remove $(VENV), out/ and caches"
 	@echo "The first of them installs everything into $(VENV). PYTHON=python3.12 make ... chooses another Python."
@@ -40,6 +41,7 @@ test: $(READY) $(NAPARI_READY)
 
 docs: $(READY)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env docs docs/_build/html
+	$(BIN)/python docs/check_links.py docs/_build/html
 
 lint: $(READY) $(NAPARI_READY)
 	$(BIN)/ruff check
@@ -49,6 +51,10 @@ lint: $(READY) $(NAPARI_READY)
 
 bench: $(READY)
 	$(BIN)/python -m pytest benchmarks
+
+# Goes on where it was stopped; "make clean" or rm -r out/quality begins anew.
+quality: $(READY)
+	$(BIN)/python benchmarks/quality.py --cache out/quality --picture docs/images/quality.png --write
 
 # Takes what is in the working tree, so that what is not committed is checked as well.
 release-check: $(READY)

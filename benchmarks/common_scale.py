@@ -1,4 +1,4 @@
-"""Print the AUC of components on one common scale, on 20 photos of two sets: docs/guides/features.md.
+"""Print the AUC of components on one common scale, on 20 photos of two sets: docs/notes/features.md.
 
     python benchmarks/common_scale.py FOLDER
 

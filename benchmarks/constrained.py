@@ -1,6 +1,6 @@
 """Print how far the sampled constrained stage leads the final layers from the exact one.
 
-The numbers are in docs/measurements/performance.md.
+The numbers are in docs/notes/performance.md.
 
 python benchmarks/constrained.py [FOLDER]      (default: four photos that come with scikit-image)
 

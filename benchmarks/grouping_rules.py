@@ -1,4 +1,4 @@
-"""Print the table of docs/guides/layer-count.md that compares rules for the automatic number of layers.
+"""Print the table of docs/notes/layer-count.md that compares rules for the automatic number of layers.
 
     python benchmarks/grouping_rules.py FOLDER [CACHE]
 
@@ -24,7 +24,7 @@ from softseg.sparsify.layer_count import FEWEST_AUTOMATIC_LAYERS, MOST_AUTOMATIC
 PHOTOS = 8  # of each set
 
 # A rule says how far two layers exceed what may be merged, of which 1 is the limit. It is a function of their
-# squared distance over (1 / k)^2 and of their merger's cost over 1 / (k - 1): see docs/guides/layer-count.md.
+# squared distance over (1 / k)^2 and of their merger's cost over 1 / (k - 1): see docs/notes/layer-count.md.
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 RULES: dict[str, Rule] = {
     **{f"the distance alone, to {c} / k": lambda d, w, c=c: d / c**2 for c in (0.63, 0.7, 1.2)},

@@ -1,4 +1,4 @@
-"""Print how much of known layers is found at several working sizes, as in docs/measurements/performance.md.
+"""Print how much of known layers is found at several working sizes, as in docs/notes/working-size.md.
 
 python benchmarks/working_size.py [--sizes 640x480 ...] [--seeds 2] [--kinds hair ...] [--write]
 
@@ -36,7 +36,7 @@ WORKING = ("640x480", "480x360", "320x240", "240x180")
 MATERIAL_WIDTH = 320  # pixels, the width of a picture for which materials are not enlarged
 SOFT = (0.02, 0.98)  # alphas between these count as soft
 EDGE = 1.2  # the standard deviation of edges that are in focus, in pixels of a picture 640 wide
-DOCUMENT = Path(__file__).parents[1] / "docs" / "measurements" / "performance.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "notes" / "working-size.md"
 BEGIN, END = "<!-- sizes:begin -->", "<!-- sizes:end -->"
 
 
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument(
-        "--write", action="store_true", help="put the table into docs/measurements/performance.md as well"
+        "--write", action="store_true", help="put the table into docs/notes/working-size.md as well"
     )
     arguments = parser.parse_args()
     lines = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import sys
 import zlib
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from sphinx_gallery.sorting import ExplicitOrder
 import softseg
 
 HERE = Path(__file__).parent
+sys.path.insert(0, os.fspath(HERE / "extensions"))
 
 project = "softseg"
 author = "The softseg developers"
@@ -20,6 +23,8 @@ version = release = softseg.__version__
 extensions = [
     "myst_parser",
     "numpydoc",
+    "repository_links",
+    "short_names",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
@@ -28,12 +33,12 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "inventories", "**/GALLERY_HEADER.rst"]
+exclude_patterns = ["_build", "extensions", "inventories", "**/GALLERY_HEADER.rst"]
 nitpicky = True
 
 # Pages are Markdown, and read on GitHub as well: links between them are relative, headings are their anchors.
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "html_image"]
 suppress_warnings = ["config.cache"]  # the order of the gallery is an object, which Sphinx cannot store
 
 templates_path = ["_templates"]
@@ -53,23 +58,59 @@ html_sidebars = {"index": []}
 # Docstrings say types and shapes in words, "(H, W, 3) array"; annotations would say them twice.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+# A name in single backquotes is that of an object in Python.
+default_role = "py:obj"
 autosummary_generate = True
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
+numpydoc_attributes_as_param_list = True
+# Types in docstrings are words, in which the names of softseg's classes are links.
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    **{
+        name: f"softseg.{name}"
+        for name in softseg.__all__
+        if name[0].isupper() and inspect.isclass(getattr(softseg, name))
+    },
+    "FeatureExtractor": "softseg.features.FeatureExtractor",
+    "Format": "softseg.formats.Format",
+    "LayerPreconditioner": "softseg.sparsify.LayerPreconditioner",
+    "Preconditioner": "softseg.eigen.Preconditioner",
+}
 numpydoc_validation_checks: set[str] = set()  # tests/test_docstrings.py has the checks
 
 # Prompts are not copied along with commands.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
+# The scripts of examples/ by folder, in the order of the gallery. It is an error not to name one here.
+GALLERY = {
+    "explained": ["how_it_works.py", "choosing_parameters.py"],
+    "use": [
+        "first_use.py",
+        "select_an_object.py",
+        "replace_background.py",
+        "recolor.py",
+        "refine_a_mask.py",
+        "matte_with_a_trimap.py",
+        "layers_in_photoshop.py",
+    ],
+    "extend": ["own_affinity.py", "own_features.py", "own_eigensolver.py"],
+}
+
 sphinx_gallery_conf = {
     "examples_dirs": str(HERE.parent / "examples"),
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
     "ignore_pattern": "notebooks",
-    "subsection_order": ExplicitOrder(["../examples/explained", "../examples/use", "../examples/extend"]),
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": ExplicitOrder([f"../examples/{folder}" for folder in GALLERY]),
+    "within_subsection_order": ExplicitOrder([script for scripts in GALLERY.values() for script in scripts]),
     "abort_on_example_error": True,
+    "capture_repr": (),  # what is printed and drawn is shown, and no object that a cell ends with
+    "remove_config_comments": True,
+    "show_signature": False,
+    "write_computation_times": False,
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("softseg",),
     "reference_url": {"softseg": None},

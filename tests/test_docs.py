@@ -30,8 +30,17 @@ REGISTRIES: tuple[Registry, ...] = (AFFINITIES, EIGENSOLVERS, PRECONDITIONERS, E
 #: What the entry points' groups are called: names that look like modules and are none.
 GROUPS = {f"softseg.{registry.kind}" for registry in REGISTRIES}
 
-EXTENDING = ROOT / "docs" / "guides" / "extending.md"
-#: What the package in that page registers, by the group it registers it in.
+GUIDES = ROOT / "docs" / "guides"
+EXTENDING = GUIDES / "extending.md"
+#: Each kind of part that can be added, and the page that adds one.
+OWN = {
+    "affinities": GUIDES / "own-affinity.md",
+    "extractors": GUIDES / "own-features.md",
+    "eigensolvers": GUIDES / "own-eigensolver.md",
+    "preconditioners": GUIDES / "own-preconditioner.md",
+    "formats": GUIDES / "own-file-format.md",
+}
+#: What the package on these pages registers, by the group that it registers it in.
 EXTRAS = {
     "affinities": "GaborAffinity",
     "extractors": "contrast",
@@ -102,15 +111,16 @@ def resolves(name: str) -> bool:
 
 @pytest.fixture(scope="module")
 def extras(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the files that docs/guides/extending.md shows."""
+    """Write the files that docs/guides/extending.md and the pages of the parts show."""
     folder = tmp_path_factory.mktemp("softseg-extras")
-    for block in blocks(EXTENDING, "python"):
+    for block in (block for page in OWN.values() for block in blocks(page, "python")):
         if match := re.match(r"# ((?:src|tests)/\S+\.py)\n", block):
             file = folder / match[1]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block, encoding="utf-8")
     (folder / "src" / "softseg_extras" / "__init__.py").touch()
-    (folder / "pyproject.toml").write_text("\n".join(blocks(EXTENDING, "toml")), encoding="utf-8")
+    (project,) = blocks(EXTENDING, "toml")
+    (folder / "pyproject.toml").write_text(project, encoding="utf-8")
     return folder
 
 
@@ -168,13 +178,13 @@ def test_scripts_that_use_an_extension_run(kind: str) -> None:
     assert EXTRAS[kind] not in registry
     (script,) = (
         block
-        for block in blocks(EXTENDING, "python")
+        for block in blocks(OWN[kind], "python")
         if not block.startswith("#") and re.search(rf'register\w*\("{re.escape(EXTRAS[kind])}"', block)
     )
     if kind in ("eigensolvers", "preconditioners"):
         photo(27, 38).save("photo.jpg")  # of more than 1000 pixels: LAPACK solves smaller ones
     names: dict[str, object] = {}
-    exec(compile(script, f"{EXTENDING}: {EXTRAS[kind]}", "exec"), names)
+    exec(compile(script, f"{OWN[kind]}: {EXTRAS[kind]}", "exec"), names)
     assert EXTRAS[kind] in registry
     if kind == "affinities":
         assert names["again"].affinity == names["result"].affinity  # type: ignore[attr-defined]
@@ -186,7 +196,9 @@ def test_the_command_line_knows_an_installed_extension(
     scripting: Path, metadata: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(metadata)
-    commands = [line for block in blocks(EXTENDING, "console") for line in block.splitlines()]
+    commands = [
+        line for page in OWN.values() for block in blocks(page, "console") for line in block.splitlines()
+    ]
     assert len(commands) == 3
     for command in commands:
         program, *arguments = shlex.split(command)
@@ -227,6 +239,17 @@ def test_every_part_of_the_package_is_checked(extras: Path) -> None:
     assert {group: list(entries) for group, entries in groups.items()} == {
         f"softseg.{kind}": [name] for kind, name in EXTRAS.items()
     }
+    for kind, page in OWN.items():
+        (own,) = (tomllib.loads(block)["project"]["entry-points"] for block in blocks(page, "toml"))
+        assert own == {f"softseg.{kind}": groups[f"softseg.{kind}"]}
+
+
+def test_every_kind_of_part_has_a_page() -> None:
+    assert list(OWN) == list(EXTRAS)
+    assert {*OWN.values()} == {*GUIDES.glob("own-*.md")}
+    assert {registry.kind for registry in REGISTRIES} == {*OWN}
+    for page in OWN.values():
+        assert f"]({page.name})" in EXTENDING.read_text(encoding="utf-8")
 
 
 def test_the_workflow_checks_the_oldest_python_on_every_system() -> None:

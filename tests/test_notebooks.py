@@ -63,8 +63,8 @@ class TestEveryNotebook:
         assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
     def test_the_docs_link_to_it(self, path: Path) -> None:
-        examples = (NOTEBOOKS.parents[1] / "docs" / "guides" / "examples.md").read_text(encoding="utf-8")
-        assert f"(../../examples/notebooks/{path.name})" in examples
+        viewer = (NOTEBOOKS.parents[1] / "docs" / "guides" / "viewer.md").read_text(encoding="utf-8")
+        assert f"(../../examples/notebooks/{path.name})" in viewer
 
 
 def test_nothing_is_printed_as_an_error(first_steps: tuple[Any, Path]) -> None:

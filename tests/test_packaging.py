@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 # Extras for developers, and the one that does not install everywhere.
-NOT_FOR_ALL = {"all", "bench", "dev", "test", "tensorflow"}
+NOT_FOR_ALL = {"all", "bench", "dev", "docs", "test", "tensorflow"}
 # Required packages that are imported under another name.
 IMPORTED = {"lazy-loader": "lazy_loader", "pillow": "PIL", "scikit-image": "skimage"}
 # What conda-forge calls packages that have another name there.

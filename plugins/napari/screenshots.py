@@ -1,6 +1,7 @@
 """Make the pictures of docs/guides/napari.md.
 
-Without a display: `xvfb-run -a -s "-screen 0 1400x1000x24" python plugins/napari/screenshots.py docs/images/napari`.
+Without a display:
+`xvfb-run -a -s "-screen 0 1400x1000x24" python plugins/napari/screenshots.py docs/images/napari`.
 """
 
 from __future__ import annotations

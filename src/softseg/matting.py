@@ -45,7 +45,7 @@ TRIMAPS = (
 
 # Up to this many unknown pixels, a general sparse factorization is faster than a nested dissection of their
 # bounding box, which does not gain from the known pixels in the box. Chosen by the project:
-# docs/guides/selection.md.
+# docs/notes/selection.md.
 MOST_DIRECT = 30_000
 
 
@@ -55,7 +55,7 @@ def matte(image: Any, trimap: Any, affinity: Affinity | None = None) -> Float32[
     The alphas of the unknown pixels minimize ``alpha' L alpha``, with the known alphas given. With the
     matting affinity alone, this is closed-form matting. Repulsion between superpixels is left out of L. It is
     not needed, because the trimap tells where the object is, and with it the energy often has no minimum
-    (docs/guides/selection.md). So is that of other terms whose own Laplacian has a negative eigenvalue
+    (docs/notes/selection.md). So is that of other terms whose own Laplacian has a negative eigenvalue
     (`softseg.affinity.without_repulsion`).
 
     Parameters

@@ -14,8 +14,8 @@ _UNITS = {
     **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
 }
 
-# All of the following were measured as the process's largest memory, and rounded up:
-# docs/measurements/performance.md, "Memory".
+# All of the following were measured as the process's largest memory, and rounded up. What the plans that are
+# made of them lead to is in docs/measurements/reliability.md, "Memory".
 # Libraries, the network and its features, and compiled kernels, in bytes.
 LIBRARIES = 350_000_000
 # What saving needs at the least, in bytes.

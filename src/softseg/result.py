@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
@@ -16,13 +16,13 @@ from softseg.affinity import Affinity
 from softseg.eigen import Eigenpairs
 from softseg.formats import save
 from softseg.formats.affinity_text import UnrestoredAffinity
+from softseg.formats.names import checked_names
 from softseg.formats.registry import read
 from softseg.grid import Laplacian
 from softseg.layers.display import preview, show
 from softseg.layers.propagation import propagate
 from softseg.layers.selection import select
 from softseg.layers.stack import LayerStack
-from softseg.refinement import refine_layers
 from softseg.scene import Scene
 
 if TYPE_CHECKING:
@@ -36,8 +36,12 @@ if TYPE_CHECKING:
 class SoftSegmentation(LayerStack):
     """Soft layers of a photo, and the result of every stage on the way to them.
 
-    `softseg.segment` makes one, `load` reads one from a file. What can be done with the layers is in
-    `softseg.layers`; the methods here call its functions.
+    `softseg.segment` makes one, and `load` reads one from a file. What can be done with the layers is in
+    `softseg.layers`; the methods here call its functions. It prints as a list of its layers, and a notebook
+    shows a picture of them.
+
+    Every parameter whose name does not begin with ``given_`` is an attribute of the same name. `colors`,
+    `rgba`, `order`, `features`, `superpixels` and `laplacian` follow from them.
 
     Parameters
     ----------
@@ -46,25 +50,58 @@ class SoftSegmentation(LayerStack):
     alphas : ndarray, shape (H, W, K)
         The layers' opacities, float32 in [0, 1] (1 is opaque). They sum to 1 over the layers up to 1e-5.
     scene : Scene
-        What the affinities saw, at working size (h, w), which is the photo's size unless it was shrunk.
+        What the affinities saw, at working size (h, w), which is the photo's size unless it was shrunk. It
+        has the photo at that size, the features and the superpixels.
     affinity : Affinity or None
         What the Laplacian was made of; None if the result was read from a file that could not hold it, or
         from one that names terms which are not known here.
     eigenpairs : Eigenpairs
         The smallest eigenpairs of the Laplacian.
     initial_alphas : ndarray, shape (h, w, K0)
-        The layers before grouping.
+        The layers before grouping, float, near [0, 1]. They sum to 1.
     timings : dict of str to float
-        How long each stage took, in seconds.
+        How long each stage took, in seconds, by its name.
     given_colors : ndarray, shape (H, W, K, 3), optional
-        The layers' colors, where they are known already. Default: they are found when they are first asked
-        for.
+        The layers' colors, float32 in [0, 1], where they are known already. Default: they are found when they
+        are first asked for.
     profile : bytes, optional
         The ICC profile of the photo's file, whose colors were converted to sRGB. Default: it had none.
+    names : sequence of str, optional
+        What the layers are called, each in one line of text, all different. Files take the names from here.
+        Default: nobody has named them. ``dataclasses.replace(result, names=["sky", "cat"])`` names them.
     given_laplacian : Laplacian, optional
         The Laplacian, where it is known already. Default: it is made of the affinity when it is first asked
-        for. `dataclasses.replace` leaves both out, because they belong to this image, these alphas, this
-        scene and this affinity.
+        for. `dataclasses.replace` leaves out what begins with ``given_``, because it belongs to this image,
+        these alphas, this scene and this affinity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In one line, if the names are not one line of text for each layer, all different.
+
+    See Also
+    --------
+    softseg.segment : Makes one of a photo.
+    softseg.LayerStack : Layers alone, without what they were found by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import segment
+    >>> image = np.zeros((20, 30, 3)); image[:, 12:] = (1, 0.8, 0)
+    >>> result = segment(image, features=image, n_layers=2)
+    >>> result.alphas.shape, result.colors.shape, len(result.order)
+    ((20, 30, 2), (20, 30, 2, 3), 2)
+    >>> mask = result.select(point=(20, 10))                    # x, y
+    >>> mask.shape, bool(mask[10, 20] > 0.95), bool(mask[10, 5] < 0.05)
+    ((20, 30), True, True)
+    >>> strokes = np.zeros((20, 30), int); strokes[4:16, 15:25] = 1
+    >>> result.propagate(strokes, [0.5]).shape
+    (20, 30)
+    >>> result.refined().alphas.shape
+    (20, 30, 2)
+    >>> result.show()  # doctest: +SKIP
+    >>> result.save("layers.psd")  # doctest: +SKIP
     """
 
     scene: Scene
@@ -73,6 +110,7 @@ class SoftSegmentation(LayerStack):
     initial_alphas: Float[np.ndarray, "h w K0"]
     timings: dict[str, float]
     profile: bytes | None = field(default=None, kw_only=True)
+    names: Sequence[str] | None = field(default=None, kw_only=True)
     given_laplacian: InitVar[Laplacian | None] = field(default=None, kw_only=True)
     # What a file said of the affinity, where it could not be restored. It is an argument of the constructor,
     # so that `dataclasses.replace`, and with it every edit, hands it on.
@@ -83,6 +121,9 @@ class SoftSegmentation(LayerStack):
         self, given_colors: Float[np.ndarray, "H W K 3"] | None, given_laplacian: Laplacian | None
     ) -> None:
         super().__post_init__(given_colors)
+        if self.names is not None:
+            checked = tuple(checked_names(self.names, self.alphas.shape[2]))
+            object.__setattr__(self, "names", checked)
         object.__setattr__(self, "_known_laplacian", given_laplacian)
 
     @cached_property
@@ -117,7 +158,7 @@ class SoftSegmentation(LayerStack):
 
     @property
     def superpixels(self) -> Int[np.ndarray, "h w"]:
-        """Superpixel labels, (h, w)."""
+        """The superpixels' labels, integers from 0, (h, w)."""
         return self.scene.superpixels
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> None:
@@ -132,7 +173,19 @@ class SoftSegmentation(LayerStack):
         path : str or path
             Its suffix chooses the format; a folder gets one RGBA PNG per layer. See `softseg.formats.save`.
         **options
-            Options of the format, such as ``blend="normal"`` for ``.psd``.
+            Options of the format, such as ``blend="normal"`` for ``.psd``; see its writer in
+            `softseg.formats`.
+
+        Raises
+        ------
+        ValueError
+            If the suffix stands for no format, or the photo is too large for it.
+        TypeError
+            If the format has no such option.
+        ImportError
+            If the format needs a package that is not installed.
+        OSError
+            If the file or folder cannot be written.
         """
         save(path, self, **options)
 
@@ -159,6 +212,7 @@ class SoftSegmentation(LayerStack):
         Returns
         -------
         SoftSegmentation
+            The result, whose affinity may be None.
 
         Raises
         ------
@@ -175,8 +229,16 @@ class SoftSegmentation(LayerStack):
 
         Examples
         --------
+        >>> import tempfile
+        >>> import numpy as np
         >>> from softseg import SoftSegmentation
-        >>> SoftSegmentation.load("photo.npz").select(point=(320, 200))  # doctest: +SKIP
+        >>> from softseg.testing import random_result
+        >>> result = random_result(np.random.default_rng(0), 20, 30, 3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result.save(f"{folder}/photo.npz")
+        ...     again = SoftSegmentation.load(f"{folder}/photo.npz")
+        >>> bool(abs(again.alphas - result.alphas).max() < 1e-4)
+        True
         """
         result = cls(**read(path, affinity))
         if result._unrestored_affinity is not None:
@@ -194,10 +256,10 @@ class SoftSegmentation(LayerStack):
 
         Parameters
         ----------
-        point : (x, y), optional
-            A pixel of the object, counted from the top left corner.
-        foreground, background : array_like, optional
-            Pixels of the object and of the rest: (n, 2) as x, y, or an (H, W) mask.
+        point : (x, y) of int, optional
+            A pixel of the object, x to the right and y down from the top left corner, from 0.
+        foreground, background : array_like, shape (n, 2) or (H, W), optional
+            Pixels of the object and of the rest: (x, y) of each, or a mask.
         lasso : array_like, shape (n, 2), optional
             Corners (x, y) of an outline about the object.
 
@@ -205,6 +267,11 @@ class SoftSegmentation(LayerStack):
         -------
         ndarray, shape (H, W)
             The mask, float32 in [0, 1]. See `softseg.layers.select`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            In one line that names the argument, if none or too many are given, or one does not fit the photo.
         """
         return select(self, point, foreground, background, lasso)
 
@@ -213,34 +280,36 @@ class SoftSegmentation(LayerStack):
 
         Parameters
         ----------
-        strokes : array_like, shape (H, W)
+        strokes : array_like of int, shape (H, W)
             0 where there is no stroke; 1 .. n are the strokes.
         values : array_like, shape (n,)
-            The strength of each stroke.
+            The strength of each stroke, in any unit; 0 is no edit.
 
         Returns
         -------
         ndarray, shape (H, W)
             The strength at each pixel, float32. See `softseg.layers.propagate`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            In one line that names the argument, if one is not as above, or if the Laplacian is not known.
         """
         return propagate(self, strokes, values)
 
-    def refined(self) -> SoftSegmentation:
-        """Return the same result with layers that are clean inside.
-
-        Each layer is taken for a rough mask of an object, whose edge is found anew in the photo: see
-        `softseg.refine`. Pixels well inside one layer then belong to it alone. On known mattes this takes
-        15 % off the layers' error, and leaves it as it was where they are soft (docs/guides/refining.md).
+    def show(self) -> Figure:
+        """Draw the photo, its layers in distinct colors, and each layer, with matplotlib.
 
         Returns
         -------
-        SoftSegmentation
-            Its colors are found anew when they are asked for.
-        """
-        return replace(self, alphas=refine_layers(self.image, self.alphas))
+        matplotlib.figure.Figure
+            One of pyplot's figures. See `softseg.layers.show`.
 
-    def show(self) -> Figure:
-        """Draw the photo, its layers in distinct colors, and each layer, with matplotlib."""
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed (``pip install "softseg[plot]"``).
+        """
         return show(self)
 
     def explore(self, height: int = 640, names: Iterable[str] | None = None) -> Explorer:
@@ -251,13 +320,25 @@ class SoftSegmentation(LayerStack):
         height : int
             How high it is in the notebook, in pixels, at least 1.
         names : iterable of str, optional
-            What the layers are called. Default: where they are.
+            What the layers are called. Default: the result's own names, or where they are.
 
         Returns
         -------
         Explorer
             Jupyter, VS Code and others show it where it is a cell's last line. See
             `softseg.formats.notebook.explore`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the height is no integer of at least 1, or the names are not one line of text for each layer.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from softseg.testing import random_result
+        >>> random_result(np.random.default_rng(0), 20, 30, 3).explore(height=400)  # doctest: +ELLIPSIS
+        <Explorer: 3 layers of 30x20 pixels; ...>
         """
         from softseg.formats.notebook import explore
 

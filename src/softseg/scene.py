@@ -86,13 +86,26 @@ class Scene:
         Parameters
         ----------
         image : array of float64, shape (H, W, 3)
-            The photo, as `softseg.images.as_image` returns it.
+            The photo, RGB in [0, 1].
         features : array of float, shape (H, W, C)
             Preprocessed features, in [0, 1].
         superpixels : array of int, shape (H, W), or None
-            Superpixel labels, as `softseg.images.as_labels` returns them.
+            Superpixel labels from 0 up, none of them left out.
         n_superpixels : int
             The number of superpixels that SLIC aims at if ``superpixels`` is None.
+
+        Returns
+        -------
+        Scene
+            It shares the arrays' memory.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from softseg import Scene
+        >>> photo = np.random.default_rng(0).random((20, 30, 3))
+        >>> Scene.of_checked(photo, features=photo, superpixels=None, n_superpixels=12)
+        <Scene: 30x20 pixels>
         """
         scene = cls.__new__(cls)
         scene._set(image, features, superpixels, n_superpixels)
@@ -112,19 +125,19 @@ class Scene:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """The height and the width, in pixels."""
         return self.image.shape[0], self.image.shape[1]
 
     @cached_property
     def features(self) -> Float[np.ndarray, "H W 3"]:
-        """Semantic features in [0, 1], (H, W, 3)."""
+        """The preprocessed semantic features, float in [0, 1], (H, W, 3)."""
         if self._given_features is not None:
             return _freeze(self._given_features)
         return _freeze(get_extractor("default").preprocessed(self.image))
 
     @cached_property
     def superpixels(self) -> Int[np.ndarray, "H W"]:
-        """Superpixel labels 0 .. S-1, (H, W)."""
+        """The superpixels' labels, integers from 0 to S - 1, (H, W)."""
         if self._given_superpixels is not None:
             return _freeze(self._given_superpixels)
         from skimage.segmentation import slic
@@ -138,7 +151,7 @@ class Scene:
 
     @cached_property
     def representative_pixels(self) -> Int[np.ndarray, " S"]:
-        """The pixel (row-major index) nearest to each superpixel's centroid, (S,).
+        """The pixel nearest to each superpixel's centroid, as a row-major index (y * W + x), integers, (S,).
 
         It may lie outside of the superpixel.
         """
@@ -155,7 +168,7 @@ class Scene:
 
     @cached_property
     def touching_superpixels(self) -> Int[np.ndarray, "E 2"]:
-        """Pairs (a, b), a < b, of superpixels that share an edge or a corner, (E, 2)."""
+        """The pairs (a, b), a < b, of superpixels that share an edge or a corner, integers, (E, 2)."""
         labels = self.superpixels
         neighbors = [
             (labels[:, :-1], labels[:, 1:]),
@@ -170,7 +183,27 @@ class Scene:
         return _freeze(np.unique(pairs, axis=0))
 
     def superpixel_means(self, values: Float[np.ndarray, "H W C"]) -> Float[np.ndarray, "S C"]:
-        """Return the mean of per-pixel values over each superpixel, float64, (S, C)."""
+        """Return the mean of per-pixel values over each superpixel.
+
+        Parameters
+        ----------
+        values : ndarray, shape (H, W, C)
+            Values in any unit, such as colors or features.
+
+        Returns
+        -------
+        ndarray, shape (S, C)
+            Float64, in the values' unit, in the order of the labels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from softseg import Scene
+        >>> scene = Scene(np.zeros((3, 6, 3)), superpixels=np.repeat([[0, 0, 0, 1, 1, 1]], 3, axis=0))
+        >>> scene.superpixel_means(np.arange(18.0).reshape(3, 6, 1))
+        array([[ 7.],
+               [10.]])
+        """
         labels = self.superpixels.ravel()
         sums = [np.bincount(labels, channel) for channel in values.reshape(labels.size, -1).T]
         return np.stack(sums, axis=1) / np.bincount(labels)[:, None]
@@ -184,13 +217,29 @@ class Scene:
         ----------
         a, b : array of int, shape (E,)
             The superpixels of each pair. A pair occurs once, in either order.
-        affinity : array, shape (E,)
-            The affinity of each pair. Those of pairs with the same representative pixels are added.
+        affinity : array of float, shape (E,)
+            The affinity of each pair, in [-1, 1] in the paper; any finite number is taken. Those of pairs
+            with the same representative pixels are added.
 
         Returns
         -------
         scipy.sparse.csr_array, shape (H*W, H*W)
             A symmetric matrix over the pixels in row-major order (index = y * W + x).
+
+        References
+        ----------
+        Aksoy et al. 2018, Section 3.2: affinities between superpixels are entries at single pixels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from softseg import Scene
+        >>> scene = Scene(np.zeros((3, 6, 3)), superpixels=np.repeat([[0, 0, 0, 1, 1, 1]], 3, axis=0))
+        >>> a, b = scene.touching_superpixels.T
+        >>> W = scene.superpixel_matrix(a, b, np.full(len(a), 0.5))
+        >>> p, q = scene.representative_pixels
+        >>> int(p), int(q), float(W[p, q])
+        (7, 10, 0.5)
         """
         p, q = self.representative_pixels[a].astype(np.int32), self.representative_pixels[b].astype(np.int32)
         n = self.shape[0] * self.shape[1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -120,9 +121,7 @@ def segment(
     """
     settings = _choose_settings(settings, eigensolver, working_pixels)
     affinity = _choose_affinity(affinity)
-    check_count("n_eigenvectors", n_eigenvectors)
-    check_count("n_initial", n_initial)
-    check_layers(n_layers)
+    _check_counts(n_eigenvectors, n_initial, n_layers, n_superpixels)
     generator(rng)  # checked here; every stage gets it as it is, so that the stages alone give the same bits
     limit = None if max_memory is None else parse_memory(max_memory)
     source = as_photo(image, background=background)
@@ -172,6 +171,39 @@ def segment(
     )
 
 
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise now what `segment` would raise of its options, whatever the photo is.
+
+    Parameters
+    ----------
+    options : mapping
+        What `segment` will be given besides the photo. What depends on the photo's size is not looked at.
+
+    Examples
+    --------
+    >>> from softseg.segmentation import check_options
+    >>> check_options({"n_layers": 0})
+    Traceback (most recent call last):
+    ValueError: n_layers: expected an integer of at least 1, got 0
+    """
+    given = inspect.signature(segment).bind(None, **options)
+    given.apply_defaults()
+    asked = given.arguments
+    _choose_settings(asked["settings"], asked["eigensolver"], asked["working_pixels"])
+    _choose_affinity(asked["affinity"])
+    _check_counts(*(asked[name] for name in inspect.signature(_check_counts).parameters))
+    generator(asked["rng"])
+    if asked["max_memory"] is not None:
+        parse_memory(asked["max_memory"])
+
+
+def _check_counts(n_eigenvectors: Any, n_initial: Any, n_layers: Any, n_superpixels: Any) -> None:
+    check_count("n_eigenvectors", n_eigenvectors)
+    check_count("n_initial", n_initial)
+    check_layers(n_layers)
+    check_count("n_superpixels", n_superpixels)
+
+
 def _choose_settings(settings: Settings | None, eigensolver: Any, working_pixels: Any) -> Settings:
     """Return the settings with what was asked for besides them."""
     settings = DEFAULT if settings is None else check_instance("settings", settings, Settings)
@@ -212,7 +244,6 @@ def _scene_maker(
     if superpixels is not None:
         # They are checked against the photo, whose size the caller knows; so are features.
         labels = _resampled(as_labels(superpixels, photo.shape[:2]), working.shape[:2])
-    check_count("n_superpixels", n_superpixels)
     if features is None or isinstance(features, str):
         features = get_extractor("default" if features is None else features)
     if isinstance(features, FeatureExtractor):

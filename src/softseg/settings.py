@@ -12,7 +12,7 @@ from softseg.sparsify import LayerPreconditioner, PixelBlocks, Unpreconditioned
 from softseg.sparsify.constrained_stage import SAMPLE
 
 # Photos of more pixels are shrunk to this many. Layers of composites with known alphas are as good as with
-# four times as many pixels: docs/measurements/performance.md, "Working size".
+# four times as many pixels: docs/notes/working-size.md.
 WORKING_PIXELS = 320 * 240
 
 # Defaults, which all settings may share because they never change.
@@ -25,21 +25,34 @@ _PIXEL_BLOCKS = PixelBlocks()
 class Settings:
     """How the stages are computed: what trades exactness for time. The method's own numbers are not here.
 
-    Attributes
+    `softseg.PUBLISHED` has the settings of the paper. They are slower by far, and agree with the authors'
+    code stage by stage (docs/measurements/agreement.md). Every parameter is an attribute of the same name.
+
+    Parameters
     ----------
-    eigensolver : Eigensolver
-        Finds the Laplacian's smallest eigenpairs. A text may be given, which `Eigensolver.parse` reads.
+    eigensolver : Eigensolver or str
+        Finds the Laplacian's smallest eigenpairs (Aksoy et al. 2018, Section 3.4). Default:
+        `softseg.eigen.LOBPCG`, which stops at a stated error; published: `softseg.eigen.ShiftInvert`. A text
+        is read by `Eigensolver.parse`.
     sample : int or None
-        How many pixels the constrained stage's energy is summed over; None: all.
+        How many pixels the energy of the constrained stage is summed over (Section 3.4, Eq. 7), at least 1.
+        Default: 8192. None: all, as published. See `softseg.sparsify.constrained`.
     preconditioner : LayerPreconditioner
-        Of the relaxed stage's conjugate gradients.
+        Preconditions the conjugate gradients of the relaxed stage (Section 3.5, Eq. 10). Default:
+        `softseg.sparsify.PixelBlocks`; published: `softseg.sparsify.Unpreconditioned`. Both lead to the same
+        layers, up to the tolerance of the iteration.
     working_pixels : int or None
-        Photos of more pixels are shrunk to about this many, and the layers carried up. None: never.
+        Photos of more pixels are shrunk to about this many, at least 9, and the layers carried up
+        (`softseg.upsampling.carried_up`). Default: 320 * 240. None: never, as published.
 
     Raises
     ------
     TypeError, ValueError
         In one line that names the setting, if one is of another kind or out of range.
+
+    See Also
+    --------
+    softseg.segment : Takes settings, and has the method's own numbers as parameters.
 
     Examples
     --------

@@ -17,6 +17,8 @@ import softseg
 from softseg import Affinity, ColorAffinity, Eigensolver, MattingAffinity
 from softseg.cli import main
 from softseg.eigen import LOBPCG, Multigrid, ShiftInvert
+from softseg.features.low_level import LowLevelFeatures
+from softseg.features.registry import EXTRACTORS
 
 
 class TestSegment:
@@ -48,7 +50,7 @@ class TestSegment:
     def test_a_features_name(
         self, segment: FakeSegment, photo: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(softseg.features.__dict__, "extractor_names", lambda: ("low-level", "network"))
+        monkeypatch.setitem(EXTRACTORS._known, "network", LowLevelFeatures)
         assert main(["segment", photo.name, "--features", "network"]) == 0
         assert segment.options["features"] == "network"
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,55 @@ class TestTwoWorkers:
         # It forgets what is done a moment later.
         assert max(most) <= 2 * cluster._IN_FLIGHT * 2
 
+    def test_what_is_lost_with_its_worker_is_done_again(
+        self, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        killed: list[int] = []
+
+        class Late(distributed.as_completed):  # type: ignore[misc]
+            """Gives out the first photo only when the worker that had done it is dead, and its line lost."""
+
+            def __next__(self) -> Any:
+                future = super().__next__()
+                if not killed and future.status == "finished":
+                    (holder,) = client.who_has([future])[future.key]
+                    killed.append(client.run(os.getpid)[holder])
+                    os.kill(killed[0], signal.SIGKILL)
+                    limit = time.monotonic() + 60
+                    while future.status == "finished" and time.monotonic() < limit:
+                        time.sleep(0.01)
+                return future
+
+        monkeypatch.setattr(cluster, "as_completed", Late)
+        photos = make_photos(tmp_path / "photos", 5)
+        told: list[tuple[int, int]] = []
+        report = segment_files(
+            (photo for photo in sorted(photos.iterdir())),  # a generator
+            tmp_path / "out" / "{name}.npz",
+            client.scheduler.address,
+            progress=lambda text, done, total: told.append((done, total)),
+            **CHEAP,
+        )
+        assert killed
+        assert (report.done + report.before, report.failures) == (5, ())
+        assert len(list((tmp_path / "out").glob("*.npz"))) == 5
+        assert told == [(done, 5) for done in range(1, 6)]
+
+    def test_layers_are_called_and_written_as_asked(self, client: Any, tmp_path: Path) -> None:
+        photos, out = make_photos(tmp_path / "photos", 1), tmp_path / "out"
+        outputs = [str(out / "{name}"), str(out / "{name}.npz")]
+        names = ["sky", "le café"]
+        report = segment_files(photos, outputs, client, names=(name for name in names), alphas=True, **CHEAP)
+        assert (report.done, report.failures) == (1, ())
+        pictures = {f"alpha_{number}_{name}.png" for number, name in enumerate(names, start=1)}
+        assert pictures <= {file.name for file in (out / "p00").iterdir()}
+        assert softseg.SoftSegmentation.load(out / "p00.npz").names == tuple(names)
+        # The command line finds all of it finished.
+        options = ["--names", ",".join(names), "--alphas", "-q", *CHEAP_OPTIONS]
+        before = stamps(out)
+        assert main(["segment", str(photos), "-o", outputs[0], "-o", outputs[1], *options]) == 0
+        assert stamps(out) == before
+
     def test_photos_are_done_in_the_workers_with_a_thread_each(self, client: Any) -> None:
         limits = client.run(lambda: [os.environ[name] for name in cluster.ONE_THREAD])
         assert len(limits) == 2
@@ -171,6 +221,35 @@ def test_a_photo_that_kills_processes_takes_no_other_with_it(
     assert len(report.failures) == 1
     assert "p00.png: each process that did it died" in report.failures[0]
     assert dict(os.environ) == environment  # which Dask changes for those that it starts
+
+
+def test_a_script_that_its_processes_would_run_again(tmp_path: Path) -> None:
+    make_photos(tmp_path / "photos", 2)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from softseg.batch import segment_files\n"
+        f"segment_files('photos', 'out/{{name}}.npz', workers=2, **{CHEAP!r})\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(
+        'ChildProcessError: workers: the processes ended while they started: a script needs if __name__ == "'
+    )
+    assert ended.stderr.count("script.py") == 1  # the processes themselves say nothing
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_connection_that_ends_in_the_middle(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", 12)
+    with (
+        cluster.workers_here(1) as client,
+        distributed.Client(client.scheduler.address, set_as_default=False) as other,
+        pytest.raises(ConnectionError, match="the Dask scheduler is gone: run the command again"),
+    ):
+        segment_files(photos, tmp_path / "{name}.npz", other, progress=lambda *_: other.close(), **CHEAP)
+    assert list(tmp_path.glob("*.npz"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -239,10 +318,40 @@ class TestWhatCannotBe:
         [
             ({"workers": 0}, ValueError, "workers: "),
             (
-                {"client": "tcp://127.0.0.1:9"},
+                {"client": object()},
                 TypeError,
-                "client: expected a distributed.Client or None, got str",
+                "client: expected a distributed.Client, the address of a scheduler, or None, got object",
             ),
+            (
+                {"client": SimpleNamespace(register_plugin=None, asynchronous=True)},
+                ValueError,
+                "client: expected one that waits for its results, got one with asynchronous=True",
+            ),
+            (
+                {"client": SimpleNamespace(register_plugin=None, asynchronous=False, status="closed")},
+                ValueError,
+                "client: expected one that is connected to a scheduler, got one closed",
+            ),
+            ({"n_layers": 0}, ValueError, "n_layers: expected an integer of at least 1, got 0"),
+            ({"n_superpixels": 2.5}, TypeError, "n_superpixels: expected an integer, got float"),
+            ({"max_memory": "much"}, ValueError, "max_memory: "),
+            ({"settings": "fast"}, TypeError, "settings: expected an instance of Settings, got str"),
+            ({"affinity": "None()"}, ValueError, "affinity: "),
+            ({"eigensolver": "None()"}, ValueError, "eigensolver: "),
+            ({"features": "none"}, ValueError, "features: expected one of "),
+            ({"white": 0}, ValueError, "white: expected a finite number above 0, got 0"),
+            ({"background": "nothing"}, ValueError, "background: expected a color"),
+            ({"force": "no"}, TypeError, "force: expected an instance of bool, got str"),
+            ({"alphas": True}, ValueError, "alphas: none of the outputs takes it; these do: a folder"),
+            ({"names": "ab"}, TypeError, "names: expected a list of 5 texts, got str"),
+            ({"names": 3}, TypeError, "names: expected a list of 5 texts, got int"),
+            ({"names": ["a"]}, ValueError, "names: expected 5, one for each layer, got 1"),
+            ({"names": ["a", "a"], "n_layers": 2}, ValueError, "names[1]: expected a name that no other"),
+            ({"base": "no.psd"}, FileNotFoundError, "base: no such file: no.psd"),
+            ({"base": 3}, TypeError, "base: expected a path, got int"),
+            ({"paths": ""}, ValueError, "paths: expected a photo or a folder, got an empty name"),
+            ({"paths": {"album": 1}}, TypeError, "paths: expected a path or several, got dict"),
+            ({"paths": iter(())}, ValueError, "paths: expected at least one path, got none"),
             ({"layers": 3}, TypeError, "layers: no such option; expected one of"),
             (
                 {"rng": np.random.default_rng()},

@@ -36,6 +36,25 @@ def read(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 
 class TestInfo:
+    def test_names_that_the_layers_were_given(
+        self, result: softseg.SoftSegmentation, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        result.save("named.npz", names=["sky", "le café", "空"])
+        assert main(["info", "named.npz", "--json"]) == 0
+        layers = read(capsys)["layers"]
+        assert isinstance(layers, list)
+        assert [layer["name"] for layer in layers] == ["sky", "le café", "空"]
+
+    @pytest.mark.parametrize("content", [b"8BPS no archive", b"x", b"PK no archive"])
+    def test_what_is_no_archive(
+        self, photo: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("other.npz").write_bytes(content)
+        assert main(["info", "other.npz"]) == 1
+        said = one_line(capsys)
+        assert "expected an archive that softseg saved, got other.npz: " in said
+        assert "pickle" not in said
+
     def test_lines_for_a_person(
         self, result: softseg.SoftSegmentation, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -137,7 +156,7 @@ class TestInfo:
 
     def test_a_folder_without_an_archive(self, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["info", "."]) == 1
-        assert "no such file" in one_line(capsys)
+        assert "expected a folder that segment filled, got one without layers.npz" in one_line(capsys)
 
     def test_loads_no_torch(self, result: softseg.SoftSegmentation) -> None:
         code = (

@@ -36,6 +36,15 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 class TestSegment:
+    def test_what_others_print_is_no_result(
+        self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        segment.action = lambda: print("an extractor says this")
+        assert main(["segment", photo.name, "-o", "a.npz", "--json"]) == 0
+        printed = capsys.readouterr()
+        assert [json.loads(line)["status"] for line in printed.out.splitlines()] == ["done"]
+        assert "an extractor says this" in printed.err
+
     @pytest.mark.parametrize("quiet", [[], ["-q"]])
     def test_a_line_for_each_photo(
         self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str], quiet: list[str]

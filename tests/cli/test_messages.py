@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,6 +21,57 @@ from softseg.cli.messages import complain, one_line_warnings
 def test_complaints_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     complain("features: expected\n  three channels,\tgot two\n")
     assert one_line(capsys) == "softseg: features: expected three channels, got two\n"
+
+
+def test_names_of_files_stay_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("two  spaces.png: \x1b[31mred")
+    assert one_line(capsys) == "softseg: two  spaces.png: \\x1b[31mred\n"
+
+
+def test_a_photo_is_one_line_whatever_it_is_called(
+    segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["two\nlines.png", "\x1b[31mred.png"]
+    for name in names:
+        Path(name).write_bytes(photo.read_bytes())
+    assert main(["segment", *names, "-o", "{name}.npz"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        r"two\nlines.png: 2 soft layers in two\nlines.npz",
+        r"\x1b[31mred.png: 2 soft layers in \x1b[31mred.npz",
+        "2 done",
+    ]
+
+
+class TestClosedStreams:
+    """What a shell closes by ``>&-`` and ``2>&-``; Python then has None in its place."""
+
+    def test_nobody_is_told(self, segment: FakeSegment, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", None)
+        for command in (["-o", "a.npz"], ["-o", "b.npz", "--json"]):
+            assert main(["segment", photo.name, *command]) == 0
+        assert Path("b.npz").is_file()
+
+    def test_errors_are_no_results(
+        self, photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", None)
+        assert main(["segment", "nowhere.png"]) == 2
+        assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_full_disk_behind_standard_output(
+    segment: FakeSegment,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: list[str],
+) -> None:
+    with monkeypatch.context() as patch, contextlib.suppress(OSError), open("/dev/full", "w") as full:
+        patch.setattr(sys, "stdout", full)
+        assert main(["segment", photo.name, "-o", "a.npz", *option]) == 1
+    assert "cannot write standard output: No space left on device" in one_line(capsys)
 
 
 class TestOneLineWarnings:

@@ -109,7 +109,7 @@ class TestOptions:
         assert message in one_line(capsys)
 
     def test_bad_white(self, segment: FakeSegment, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["segment", photo.name, "-q", "--white", "0"]) == 1
+        assert main(["segment", photo.name, "-q", "--white", "0"]) == 2
         assert "white: expected a finite number above 0" in one_line(capsys)
 
 

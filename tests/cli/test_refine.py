@@ -52,6 +52,20 @@ class TestRefine:
         ]
         assert "3 layers" in capsys.readouterr().out
 
+    def test_labels_that_are_nowhere_have_no_file(
+        self, files: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        labels = np.asarray(Image.open("labels.png"))
+        for number in (7, 5):
+            Image.fromarray(np.where(labels == 2, np.uint8(number), labels)).save("labels.png")
+            assert main(["refine", "photo.png", "labels.png", "-o", "alphas"]) == 0
+            assert {path.name for path in Path("alphas").glob("*.png")} == {
+                "label_0.png",
+                "label_1.png",
+                f"label_{number}.png",
+            }
+            assert "3 layers" in capsys.readouterr().out
+
     def test_does_not_replace_what_it_did_not_write(
         self, files: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -63,10 +77,33 @@ class TestRefine:
         assert main([*arguments, "--force"]) == 0
         assert main(arguments) == 0  # its own
 
+    def test_does_not_replace_what_lies_in_a_folder(
+        self, files: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("alphas").mkdir()
+        Path("alphas/label_1.png").write_text("mine")
+        assert main(["refine", "photo.png", "labels.png", "-o", "alphas"]) == 1
+        assert "--force" in one_line(capsys)
+        assert Path("alphas/label_1.png").read_text() == "mine"
+
+    @pytest.mark.parametrize("output", ["photo.png", "mask.png", "./mask.png", "link.png"])
+    def test_never_replaces_what_it_reads(
+        self, files: Path, capsys: pytest.CaptureFixture[str], output: str
+    ) -> None:
+        Path("link.png").symlink_to("mask.png")
+        before = Path(output).read_bytes()
+        assert main(["refine", "photo.png", "mask.png", "-o", output, "--force"]) == 2
+        assert "expected another place" in one_line(capsys)
+        assert Path(output).read_bytes() == before
+        Path("labels.png").rename("label_9.png")
+        assert main(["refine", "photo.png", "label_9.png", "-o", ".", "--force"]) == 2
+        assert "expected another place" in one_line(capsys)
+        assert Path("label_9.png").is_file()
+
     @pytest.mark.parametrize(
         ("mask", "output", "says"),
         [
-            ("photo.png", "alpha.png", "mask"),
+            ("photo.png", "alpha.png", "MASK"),
             ("mask.png", "alpha.jpg", ".png"),
             ("labels.png", "alpha.png", "folder"),
             ("nowhere.png", "alpha.png", "nowhere.png"),

@@ -140,6 +140,50 @@ class TestSegment:
         assert "are of this machine" in one_line(capsys)
 
 
+class TestNothingToRead:
+    """Said at once: nobody at a terminal knows that a command waits for a photo."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ["segment", "-", "-o", "a.npz"],
+            ["select", "-", "--point", "9,8", "-o", "a.png"],
+            ["refine", "-", "mask.png", "-o", "a.png"],
+            ["info", "-"],
+        ],
+    )
+    @pytest.mark.usefixtures("mask")
+    def test_a_terminal_or_closed(
+        self, command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        assert main(command) == 2
+        assert "standard input (-) is closed: add < and a name, or a pipe" in one_line(capsys)
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(isatty=lambda: True)))
+        assert main(command) == 2
+        assert "standard input (-) is a terminal" in one_line(capsys)
+
+    def test_nowhere_to_write(
+        self,
+        segment: FakeSegment,
+        photo: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", None)
+            assert main(["segment", photo.name, "-o", "-.npz"]) == 2
+        assert "standard output (-) is closed" in one_line(capsys)
+        assert segment.images == []
+
+    def test_it_is_read_once(
+        self, archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        feed(monkeypatch, archive)
+        assert main(["info", "-", "-"]) == 2
+        assert "standard input (-) is one file, and can be named once" in one_line(capsys)
+
+
 class TestSelect:
     @pytest.mark.parametrize("output", ["-", "-.png"])
     def test_through_pipes(

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from tests.cli.command import FakeSegment, listed, one_line
 
+import softseg
 from softseg.cli import main
 from softseg.formats import save
 from softseg.testing import random_result
@@ -94,6 +95,24 @@ class TestNames:
         assert Path("a.npz").is_file()
         assert Path("out/layers.npz").is_file()
 
+    @pytest.mark.usefixtures("segment")
+    def test_archives_keep_them(self, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        command = ["segment", photo.name, *TWO, "-q", "-o", "a.npz", "-o", "out", "--names"]
+        assert main([*command, "sky,cat"]) == 0
+        for archive in ("a.npz", "out/layers.npz"):
+            assert softseg.SoftSegmentation.load(archive).names == ("sky", "cat")
+
+    @pytest.mark.usefixtures("segment")
+    def test_an_archive_is_there_even_if_they_do_not_fit(
+        self, photo: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = ["segment", photo.name, "--layers", "auto", "-q", "-o", "a.npz", "--names"]
+        assert main([*command, "a,b,c"]) == 1
+        assert "cannot write a.npz: names: expected 2, one for each layer, got 3" in one_line(capsys)
+        assert softseg.SoftSegmentation.load("a.npz").names is None
+        assert main([*command, "a,b"]) == 0
+        assert softseg.SoftSegmentation.load("a.npz").names == ("a", "b")
+
 
 class TestBase:
     def test_layers_are_added(self, segment: FakeSegment, photo: Path, base: Path) -> None:
@@ -126,7 +145,7 @@ class TestBase:
             (["-o", "a.psd", "--base", "no.psd"], 2, "no.psd"),
             (["-o", "a.psd", "--base", "my photo.png"], 1, "base: expected a Photoshop file"),
             (["-o", "a.psd", "--base", "small.psd"], 1, "base: expected the photo's size, 32x24, got 16x12"),
-            (["-o", "a.psd", "--base", "base.psd", "--profile", "source"], 2, "none beside --base"),
+            (["-o", "a.psd", "--base", "base.psd", "--profile", "source"], 2, "none beside a base"),
         ],
     )
     def test_is_refused_before_the_work(
@@ -155,6 +174,33 @@ class TestAlphas:
         with Image.open("out/alpha_1.png") as image:
             assert image.mode in ("I;16", "I")
         assert "alpha_1.png .. alpha_2.png" in capsys.readouterr().out
+
+    @pytest.mark.usefixtures("segment")
+    def test_a_folder_holds_one_result(self, photo: Path) -> None:
+        command = ["segment", photo.name, "-q", *TWO, "-o", "out"]
+        Path("out").mkdir()
+        Path("out/alpha_of_mine.txt").write_text("notes")
+        colored, gray = ["layer_1.png", "layer_2.png"], ["alpha_1.png", "alpha_2.png"]
+        for options, expected in (
+            ([], colored),
+            (["--alphas"], gray),
+            (["--names", "a,b"], None),
+            ([], colored),
+        ):
+            assert main([*command, *options]) == 0
+            wanted = expected or ["layer_1_a.png", "layer_2_b.png"]
+            rest = ["alpha_of_mine.txt", "contact_sheet.png", "layers.npz"]
+            assert listed("out") == sorted([*wanted, *rest])
+
+    @pytest.mark.usefixtures("segment")
+    def test_with_force_pictures_of_other_programs_stay(self, photo: Path) -> None:
+        command = ["segment", photo.name, "-q", *TWO, "-o", "out"]
+        assert main(command) == 0
+        with Image.open("out/layer_2.png") as layer:
+            layer.rotate(180).save("out/layer_2.png")  # without the text that softseg wrote it
+        assert main([*command, "--alphas", "--force"]) == 0
+        pictures = [name for name in listed("out") if "_" in name]
+        assert pictures == ["alpha_1.png", "alpha_2.png", "contact_sheet.png", "layer_2.png"]
 
     def test_with_names(self, segment: FakeSegment, photo: Path) -> None:
         assert main(["segment", photo.name, "-q", *TWO, "-o", "out", "--alphas", "--names", "a,b"]) == 0

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softseg.formats import layer_names
-from softseg.formats.names import RESERVED, as_channel_names, checked_names, within_file_name
+from softseg.formats import layer_names, save
+from softseg.formats.names import (
+    RESERVED,
+    as_channel_names,
+    checked_names,
+    given_names,
+    within_file_name,
+)
 from softseg.layers import LayerStack
+from softseg.testing import random_result
 
 # Texts that may be names, with letters that take one to four bytes and some that have no ASCII form.
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp", "Zs", "Cf", "Cn"]))
@@ -134,3 +143,32 @@ def test_channels_are_called_what_nuke_and_blender_take(names: list[str]) -> Non
 )
 def test_how_channels_are_spelled(names: list[str], spelled: list[str]) -> None:
     assert as_channel_names([unicodedata.normalize("NFC", name) for name in names]) == spelled
+
+
+def test_given_names_are_those_of_the_caller_or_of_the_result(rng: np.random.Generator) -> None:
+    plain = random_result(rng, 6, 9, 2)
+    named = replace(plain, names=["sky", "cat"])
+    assert given_names(plain, None) is None
+    assert given_names(named, None) == ["sky", "cat"]
+    assert given_names(named, ["a", "b"]) == ["a", "b"]
+    with pytest.raises(ValueError, match="names: expected 2"):
+        given_names(named, ["a"])
+
+
+@pytest.mark.parametrize("suffix", ["", ".psd", ".ora", ".exr", ".html", ".tif", ".json"])
+def test_every_format_takes_them_from_the_result(
+    suffix: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    if suffix == ".psd":
+        pytest.importorskip("psd_tools")
+    plain = replace(random_result(rng, 24, 32, 2))  # whose colors are not given
+    named = replace(plain, names=["sky", "cat"])
+    for folder, result, options in (("by", named, {}), ("given", plain, {"names": ["sky", "cat"]})):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / f"a{suffix}", result, **options)
+    written, expected = (
+        {path.name: path.read_bytes() for path in (tmp_path / folder).rglob("*") if path.is_file()}
+        for folder in ("by", "given")
+    )
+    assert written == expected
+    assert any(b"cat" in content or "cat" in name for name, content in written.items())

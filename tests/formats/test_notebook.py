@@ -14,6 +14,13 @@ from tests.results import Make
 from softseg.formats import layer_names
 from softseg.formats.notebook import Explorer, explore
 
+# What may be loaded where VS Code shows the outputs of a notebook's cells (its backLayerWebView.ts, less the
+# address of its own files). A frame with `srcdoc` is under this policy and its own.
+VS_CODE = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src https: http: data:; font-src https:; connect-src https:; child-src https: data:"
+)
+
 
 class Frame(HTMLParser):
     """The only element of an explorer's HTML, taken apart by Python's own parser."""
@@ -78,8 +85,9 @@ def test_bad_arguments(
         make_segmentation(5, 8, 2).explore(**options)
 
 
-def test_a_browser_shows_the_photo_in_the_frame(tmp_path: Path, make_segmentation: Make) -> None:
-    """As in a cell's output; the page's script runs there, and its selections can be saved."""
+@pytest.mark.parametrize("policy", ["default-src * data: 'unsafe-inline'", VS_CODE], ids=["free", "VS Code"])
+def test_a_browser_shows_the_photo_in_the_frame(tmp_path: Path, make_segmentation: Make, policy: str) -> None:
+    """As in a cell's output, twice; the page's script runs there, and its selections can be saved."""
     playwright = pytest.importorskip("playwright.sync_api", reason="explore() in a browser: no playwright")
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -87,7 +95,9 @@ def test_a_browser_shows_the_photo_in_the_frame(tmp_path: Path, make_segmentatio
     result = make_segmentation(20, 30, 3)
     notebook = tmp_path / "notebook.html"
     notebook.write_text(
-        f"<!doctype html><meta charset=utf-8><body><p>In [1]:</p>{result.explore()._repr_html_()}",
+        f'<!doctype html><meta charset=utf-8><meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<body><p>In [1]:</p>{result.explore()._repr_html_()}"
+        f"<p>In [2]:</p>{result.explore(height=300)._repr_html_()}",
         encoding="utf-8",
     )
     read = """() => {
@@ -105,8 +115,9 @@ def test_a_browser_shows_the_photo_in_the_frame(tmp_path: Path, make_segmentatio
             page.on("console", lambda message: troubles.append(message.text))
             page.on("pageerror", lambda error: troubles.append(str(error)))
             page.goto(notebook.as_uri())
-            (_, frame) = page.frames
+            (_, frame, second) = page.frames
             frame.wait_for_selector("html.ready")
+            second.wait_for_selector("html.ready")
             frame.wait_for_timeout(200)  # until it is drawn
             pixels = np.reshape(frame.evaluate(read), (20, 30, 4))
             assert np.abs(pixels[..., :3] - 255 * result.image).max() <= 2

@@ -421,3 +421,35 @@ def test_noise_takes_under_40_mb_at_640_x_480(
     found = load(tmp_path / "out.npz").eigenpairs.vectors
     np.testing.assert_allclose(found, vectors, rtol=0, atol=1.001 * half_a_step)
     assert names(tmp_path) == ["out.npz"]
+
+
+class TestNames:
+    def test_they_are_kept(self, tmp_path: Path, make_segmentation: Make) -> None:
+        result = make_segmentation(12, 16, 2)
+        path = tmp_path / "a.npz"
+        result.save(path, names=[" sky", "le café"])
+        assert load(path).names == ("sky", "le café")
+        load(path).save(path)  # without a word about them
+        assert load(path).names == ("sky", "le café")
+        load(path).save(path, names=["a", "b"])
+        assert load(path).names == ("a", "b")
+        assert load(path).edit(0, lambda colors: 1 - colors).names == ("a", "b")
+
+    def test_a_result_has_none_by_itself(self, tmp_path: Path, make_segmentation: Make) -> None:
+        result = make_segmentation(12, 16, 2)
+        result.save(tmp_path / "a.npz")
+        assert result.names is load(tmp_path / "a.npz").names is None
+
+    @pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", ""], ["a", "b\nc"]])
+    def test_wrong_ones(self, tmp_path: Path, make_segmentation: Make, names: list[str]) -> None:
+        result = make_segmentation(12, 16, 2)
+        with pytest.raises(ValueError, match="names"):
+            result.save(tmp_path / "a.npz", names=names)
+        assert not list(tmp_path.iterdir())
+        with pytest.raises(ValueError, match="names"):
+            replace(result, names=names)
+        result.save(tmp_path / "a.npz")
+        with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive, archive.open("names.npy", "w") as entry:
+            np.lib.format.write_array(entry, np.array(names))
+        with pytest.raises(ValueError, match=r"is damaged: its entry 'names' "):
+            load(tmp_path / "a.npz")

@@ -163,6 +163,32 @@ class TestRefineLayers:
         assert abs(layers.sum(axis=2) - 1).max() < 1e-5
         assert layers[..., 2].max() > 0.03
 
+    def test_of_any_stack_of_layers(self) -> None:
+        truth = soft_disk()
+        dirty = np.stack([0.9 * truth + 0.05, 0.95 - 0.9 * truth], axis=2).astype(np.float32)
+        stack = softseg.LayerStack(scene(truth), dirty).refined()
+        assert isinstance(stack, softseg.LayerStack)
+        assert np.array_equal(stack.alphas, refine_layers(scene(truth), dirty))
+
+
+class TestLabels:
+    def test_those_that_are_nowhere_have_empty_layers(self) -> None:
+        truth = soft_disk()
+        image = scene(truth)
+        layers = refine(image, np.where(truth > 0.5, 5, 2))
+        assert layers.shape == (*SHAPE, 6)
+        assert not layers[..., [0, 1, 3, 4]].any()
+        expected = refine(image, [truth > 0.5])
+        assert np.array_equal(layers[..., [2, 5]], expected)
+
+    def test_void_is_solved_for(self) -> None:
+        truth = soft_disk()
+        labels = np.where(truth > 0.5, 2, 1)
+        labels[30:42, 60:75] = 255  # half of it is the object
+        layers = refine(scene(truth), labels)
+        assert abs(layers[..., 2] - truth).mean() < 0.01
+        assert abs(layers.sum(axis=2) - 1).max() < 1e-5
+
 
 def test_is_public() -> None:
     assert softseg.refine is refine

@@ -140,6 +140,26 @@ def test_layers_that_do_not_belong_together(viewer, add, segmentation, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (np.zeros((5, 5), np.float32), r"the layer 'sky' to have the photo's shape \(20, 30\), got \(5, 5\)"),
+        (np.full((20, 30), np.nan, np.float32), "the layer 'sky' to be finite, got NaN or infinity"),
+    ],
+)
+def test_layers_that_hold_something_else_by_now(viewer, add, segmentation, tmp_path, data, line):
+    layers = add(segmentation(count=2))
+    layers[0].name, layers[0].data = "photo: sky", data
+    with pytest.raises(CannotSaveError, match=rf"^a\.psd: expected {line}[^\n]*$"):
+        saved(viewer, tmp_path / "a.psd", layers)
+    assert not list(tmp_path.iterdir())
+
+
+def test_frames_that_are_missing_have_no_file(viewer, add, segmentation, tmp_path):
+    layers = add(segmentation(count=2, frames=[(0,), (2,)]))
+    assert saved(viewer, tmp_path / "a.psd", layers) == [str(tmp_path / f"a-{place}.psd") for place in (0, 2)]
+
+
 def test_opening_an_archive(viewer, tmp_path, panel):
     result = random_result(np.random.default_rng(0), 20, 30, 3)
     result.save(tmp_path / "the cat.npz")

@@ -195,6 +195,51 @@ def test_frames_with_fewer_layers_get_empty_ones(viewer, panel):
     assert len(layers) > 2
 
 
+def test_frames_that_cannot_be_segmented_are_left_out_and_named(viewer, panel, messages):
+    frames = np.stack([two_halves()] * 6)[..., 0] / 255.0
+    frames[[0, 3]] = np.nan
+    stack = viewer.add_image(frames, contrast_limits=(0, 1))
+    layers = panel.segment(stack, frames="all frames")
+    assert list(messages) == [
+        "2 of 6 frames were not segmented; frame 1: image: expected finite values, got NaN or infinity"
+    ]
+    known = known_of(stack)
+    assert list(known.results) == [(1,), (2,), (4,), (5,)]
+    assert [layer.data.shape for layer in layers] == [(5, 31, 32)] * 2
+    for layer in layers:
+        assert layer.data_to_world((0, 4, 5)) == pytest.approx(stack.data_to_world((1, 4, 5)))
+    assert sums(layers)[[0, 1, 3, 4]] == pytest.approx(1, abs=1e-5)
+    assert not sums(layers)[2].any()
+
+
+def test_finished_frames_are_kept_where_memory_ends(viewer, panel, messages, monkeypatch):
+    from softseg import segment
+
+    from softseg_napari import jobs
+
+    calls = []
+
+    def fail_at_third(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise MemoryError("no room")
+        return segment(*arguments, **options)
+
+    monkeypatch.setattr(jobs, "segment", fail_at_third)
+    layers = panel.segment(viewer.add_image(np.stack([two_halves()] * 5)[..., 0]), frames="all frames")
+    assert len(calls) == 3
+    assert [layer.data.shape for layer in layers] == [(2, 31, 32)] * 2
+    assert list(messages) == ["3 of 5 frames were not segmented; frame 3: MemoryError: no room"]
+
+
+def test_a_block_with_missing_corners(segmentation):
+    known = segmentation(frames=[(1, 3), (2, 2)])
+    assert known.origin == (1, 2)
+    assert known.shape == (2, 2)
+    filled = known.alphas()[0].any(axis=(-2, -1))
+    assert np.array_equal(filled, [[False, True], [True, False]])
+
+
 def test_the_choice_of_frames_is_for_stacks(viewer, panel):
     photo = viewer.add_image(two_halves(), name="photo")
     stack = viewer.add_image(np.zeros((3, 9, 9)), name="stack")

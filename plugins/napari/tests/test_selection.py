@@ -172,6 +172,47 @@ def test_the_same_layer_twice_is_an_error(viewer, panel, photo, messages):
     assert list(messages) == ["background: expected another layer than the foreground"]
 
 
+def test_a_figure_of_eight_selects_what_is_in_both_halves(viewer, panel, photo, masks):
+    # The halves turn in opposite senses and are equally large, so that the signed area is 0.
+    eight = np.array([(-2, -2), (34, 18), (34, -2), (-2, 18)], float)
+    choose(panel, viewer.add_shapes([eight], shape_type="polygon"))
+    (mask,) = masks()
+    assert np.array_equal(mask.data, select(RESULT, lasso=eight[:, ::-1]))
+    assert mask.data.mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        [(50, 50), (50, 60), (60, 60)],  # outside the photo
+        [(5, 3), (8, 6), (20, 18)],  # on a line, as while it is drawn
+        [(5.2, 3.2), (5.2, 3.4), (5.4, 3.4)],  # between pixels
+    ],
+)
+def test_outlines_about_no_pixel_are_left_out(viewer, panel, photo, masks, messages, corners):
+    shapes = viewer.add_shapes([np.array(corners, float)], shape_type="polygon")
+    choose(panel, shapes)
+    assert masks() == []
+    assert panel.widget.hint.value == "0.0% of the image is selected."
+    shapes.add(LEFT.repeat(2, axis=0), shape_type="line")
+    panel.settle()
+    assert np.array_equal(masks()[0].data, select(RESULT, point=(5, 10)))
+    assert not list(messages)
+
+
+@pytest.mark.parametrize("corners", [[(50, 50), (50, 60), (60, 60)], [(5.2, 3.2), (5.2, 3.4), (5.4, 3.4)]])
+def test_a_background_about_no_pixel_is_none(viewer, panel, photo, masks, messages, corners):
+    shapes = viewer.add_shapes([np.array(corners, float)], shape_type="polygon")
+    choose(panel, viewer.add_points(RIGHT), shapes)
+    assert np.array_equal(masks()[0].data, select(RESULT, point=(33, 10)))
+    box = np.array([(-2, -2), (-2, 18), (34, 18), (34, -2)], float)
+    choose(
+        panel, viewer.add_shapes([box], shape_type="polygon"), shapes
+    )  # an outline has no other background
+    assert np.array_equal(masks()[-1].data, select(RESULT, lasso=box[:, ::-1]))
+    assert not list(messages)
+
+
 def test_outlines_only_begun_and_strokes_outside_are_nothing(viewer, panel, photo, masks, messages):
     shapes = viewer.add_shapes([np.array([(4, 4), (4, 4), (4, 4)], float)], shape_type="polygon")
     choose(panel, shapes)
@@ -211,6 +252,71 @@ def test_coordinates_of_moved_scaled_and_turned_layers(viewer, panel, masks):
     points.translate = np.array(points.translate) + np.array(photo.data_to_world((10, 33))) - world
     panel.settle()
     assert is_left(mask.data)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mm", 1e-3), ("nm", 1e3), ("um", 1)])
+def test_units_of_strokes_and_photo_may_differ(viewer, unit, factor):
+    photo = viewer.add_image(HALVES, scale=(0.5, 0.25), translate=(2, 3), units=("um", "um"))
+    where = np.array(photo.data_to_world((10, 33))) * factor
+    points = viewer.add_points([where / 2], scale=(2, 2), units=(unit, unit))
+    shapes = viewer.add_shapes([[where, where]], shape_type="line", units=(unit, unit))
+    for strokes in points, shapes:
+        drawn = read_strokes(strokes, photo, (32, 40), viewer).pixels
+        assert set(map(tuple, drawn.tolist())) == {(33, 10)}
+
+
+def test_units_that_cannot_be_compared_are_the_same_as_napari_shows_them(viewer):
+    photo = viewer.add_image(HALVES, units=("um", "um"))
+    points = viewer.add_points([(10, 33)])  # in pixels
+    assert read_strokes(points, photo, (32, 40), viewer).pixels.tolist() == [[33, 10]]
+
+
+def test_the_slider_may_count_other_units_than_the_photo(viewer, panel, masks):
+    results = Segmentation.of({(0,): RESULT, (1,): RESULT, (2,): RESULT})
+    units = ("s", "um", "um")
+    viewer.add_image(np.stack([HALVES] * 3), rgb=True, units=units, metadata={KEY: results})
+    points = viewer.add_points([[2000.0, 10, 33]], units=("ms", "um", "um"))
+    viewer.dims.set_point(0, 2000)  # milliseconds, the smallest unit there is
+    choose(panel, points)
+    assert is_right(masks()[0].data[2])
+
+
+def test_a_photo_that_is_moved_takes_its_mask_along(viewer, panel, photo, masks):
+    points = viewer.add_points(LEFT)
+    choose(panel, points)
+    (mask,) = masks()
+    photo.scale, photo.translate, photo.units = (0.5, 0.5), (5, 7), ("um", "um")
+    photo.affine = [[1, 0, 3], [0, 1, 0], [0, 0, 1]]
+    points.data = [photo.data_to_world(RIGHT[0])]
+    panel.settle()
+    assert masks() == [mask]
+    assert is_right(mask.data)
+    assert mask.data_to_world((3, 4)) == pytest.approx(photo.data_to_world((3, 4)))
+    assert mask.units == photo.units
+
+
+def test_a_photo_with_other_data_is_not_segmented(viewer, panel, masks):
+    photo = viewer.add_image(HALVES, name="photo")
+    first = panel.segment(photo)
+    points = viewer.add_points(LEFT)
+    choose(panel, points)
+    (mask,) = masks()
+    before = mask.data.copy()
+    photo.data = two_halves(40, 50, 30)
+    panel.settle()
+    assert panel.widget.hint.value == "Segment the image first."
+    points.data = [[35.0, 45.0]]
+    panel.settle()
+    assert np.array_equal(mask.data, before)
+    assert photo in panel.widget.image.choices
+
+    for layer in first:
+        layer.visible = True
+    second = panel.segment(photo)
+    panel.settle()
+    assert not any(layer.visible for layer in [*first, mask])  # they are of the former data
+    assert {layer.data.shape for layer in second} == {(40, 50)}
+    assert masks()[-1].data[35, 45] == pytest.approx(1)
 
 
 def test_each_foreground_layer_has_its_mask(viewer, panel, photo, masks):

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 class ColorAffinity(Affinity):
     """Attraction in [0, 1] between superpixels of similar mean color that lie within a radius.
 
+    For two superpixels a and b of the mean colors c_a and c_b, it is::
+
         W[a, b] = (erf(steepness * (1 - |c_a - c_b| - threshold)) + 1) / 2
 
     The attraction is 1 up to a color distance slightly below ``1 - threshold``, and falls to 0 slightly above
-    it. The matrix has its entries at the superpixels' representative pixels.
+    it. The matrix has its entries at the superpixels' representative pixels (`Scene.representative_pixels`).
 
     Parameters
     ----------
@@ -67,7 +69,18 @@ class ColorAffinity(Affinity):
         check_finite("threshold", self.threshold)
 
     def matrix(self, scene: Scene) -> sparse.csr_array:
-        """Return the non-local color affinities, (H*W, H*W) (see `Affinity.matrix`)."""
+        """Return the non-local color affinities.
+
+        Parameters
+        ----------
+        scene : Scene
+            The image, and its superpixels. Features are not used.
+
+        Returns
+        -------
+        scipy.sparse.csr_array, shape (H*W, H*W)
+            Symmetric, entries in [0, 1], at the superpixels' representative pixels; see `Affinity.matrix`.
+        """
         a, b = self._find_pairs_within_radius(scene).T
         colors = scene.superpixel_means(scene.image)
         distance = np.linalg.norm(colors[a] - colors[b], axis=1)

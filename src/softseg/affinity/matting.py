@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class MattingAffinity(Affinity):
     """The closed-form matting affinity over all 3x3 windows that lie inside the image.
 
-    Within a window whose nine colors have the mean mu and the covariance S (divided by 9),
+    A window whose nine colors have the mean mu and the covariance S (divided by 9) links its pixels i and j::
 
-        W[i, j] += (1 + (I_i - mu)' (S + epsilon / 9 Id)^-1 (I_j - mu)) / 9.
+        W[i, j] += (1 + (I_i - mu)' (S + epsilon / 9 Id)^-1 (I_j - mu)) / 9
 
     Parameters
     ----------
@@ -58,7 +58,18 @@ class MattingAffinity(Affinity):
         check_positive("epsilon", self.epsilon)
 
     def matrix(self, scene: Scene) -> sparse.csr_array:
-        """Return the matting affinities, (H*W, H*W) with up to 25 entries a row (see `Affinity.matrix`)."""
+        """Return the matting affinities.
+
+        Parameters
+        ----------
+        scene : Scene
+            The image. Features and superpixels are not used.
+
+        Returns
+        -------
+        scipy.sparse.csr_array, shape (H*W, H*W)
+            Symmetric, with up to 25 entries a row; see `Affinity.matrix`.
+        """
         return _make_matrix(self.half_stencil(scene.image))
 
     def half_stencil(self, image: Float64[np.ndarray, "H W 3"]) -> Float64[np.ndarray, "H W 13"]:
@@ -71,6 +82,20 @@ class MattingAffinity(Affinity):
         ----------
         image : array of float64, shape (H, W, 3)
             RGB in [0, 1].
+
+        Returns
+        -------
+        array of float64, shape (H, W, 13)
+            The affinities; the first is that of the pixel to itself.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from softseg import MattingAffinity, Scene
+        >>> photo = np.random.default_rng(0).random((4, 5, 3))
+        >>> half, W = MattingAffinity().half_stencil(photo), MattingAffinity().matrix(Scene(photo))
+        >>> bool(np.isclose(half[1, 1, 1], W[6, 7])), bool(np.isclose(half[1, 1, 5], W[6, 11]))
+        (True, True)
         """
         # A scene's image cannot be written to, a tile's can be. Numba would compile the kernels for either.
         image = np.ascontiguousarray(image).view()

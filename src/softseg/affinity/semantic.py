@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 class SemanticAffinity(Affinity):
     """Attraction in [-1, 1] between superpixels that share an edge or a corner, by their mean features.
 
+    For two superpixels a and b of the mean features f_a and f_b, it is::
+
         W[a, b] = erf(steepness * (1 - |f_a - f_b| - threshold))
 
     Superpixels whose features are nearer than ``1 - threshold`` attract each other, and others repel each
     other. The negative entries make the semantic cuts. The matrix has its entries at the superpixels'
-    representative pixels.
+    representative pixels (`Scene.representative_pixels`).
 
     Parameters
     ----------
@@ -62,7 +64,18 @@ class SemanticAffinity(Affinity):
         check_finite("threshold", self.threshold)
 
     def matrix(self, scene: Scene) -> sparse.csr_array:
-        """Return the semantic affinities, (H*W, H*W) (see `Affinity.matrix`)."""
+        """Return the semantic affinities.
+
+        Parameters
+        ----------
+        scene : Scene
+            The features and superpixels. The image's colors are not used.
+
+        Returns
+        -------
+        scipy.sparse.csr_array, shape (H*W, H*W)
+            Symmetric, entries in [-1, 1], at the superpixels' representative pixels; see `Affinity.matrix`.
+        """
         a, b = scene.touching_superpixels.T
         features = scene.superpixel_means(scene.features)
         distance = np.linalg.norm(features[a] - features[b], axis=1)

@@ -22,10 +22,10 @@ import softseg
 from softseg.cli import machine, manifest, reports
 from softseg.cli.convert import EXAMPLES as CONVERSION_EXAMPLES
 from softseg.cli.convert import convert_checkpoint
+from softseg.cli.decomposing import decompose
 from softseg.cli.info import EXAMPLES as INFO_EXAMPLES
 from softseg.cli.info import info
 from softseg.cli.messages import BAD_USAGE, DONE, FAILED, INTERRUPTED, complain, one_line_warnings, say
-from softseg.cli.one_photo import decompose
 from softseg.cli.outputs import Job
 from softseg.cli.refine import EXAMPLES as REFINE_EXAMPLES
 from softseg.cli.refine import refine
@@ -136,7 +136,7 @@ def _add(function: Callable[..., None], examples: str) -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"softseg {softseg.__version__}")
+        say(f"softseg {softseg.__version__}")
         raise typer.Exit
 
 

@@ -7,12 +7,13 @@ import functools
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 from softseg.cli import machine
+from softseg.cli.exchange import Done, End, Request
 from softseg.cli.inputs import say_skipped
 from softseg.cli.messages import DONE, FAILED, complain, say
-from softseg.cli.one_photo import Done, End, Request, attempt
+from softseg.cli.one_photo import attempt
 from softseg.cli.outputs import Plan
 from softseg.cli.outputs import known_formats as known_formats
 from softseg.cli.reports import Tally, make_share, say_that_it_starts
@@ -29,11 +30,13 @@ Way = Callable[[Plan, Request, Any, Callable[[str], None]], Ended]
 class _Course:
     """How far a batch has come: its tally, what to print in the end, and the first defect's traceback.
 
-    Whatever is said is renamed, because files may stand in place of standard input and output.
+    Whatever is said is renamed, because files may stand in place of standard input and output. ``out`` is
+    standard output, which is kept from others meanwhile.
     """
 
     report: str
     rename: Callable[[str], str]
+    out: TextIO | None
     tally: Tally = field(default_factory=Tally)
     reports: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -50,7 +53,7 @@ class _Course:
         renamed = self.rename(why)
         complain(renamed)
         if self.report == "json":
-            machine.emit_error(renamed, FAILED)
+            machine.emit_error(renamed, FAILED, self.out)
 
     def count(self, done: Done) -> None:
         """Count a photo; say at once why it failed, and keep what else there is to say."""
@@ -78,7 +81,7 @@ class _Course:
         self.warnings.clear()
         failed = done.end is End.FAILED
         why = self.rename(done.why).removeprefix(f"{photo}: ") if failed else None
-        machine.emit("photo", facts, why, FAILED if failed else DONE)
+        machine.emit("photo", facts, why, FAILED if failed else DONE, self.out)
 
 
 def run(
@@ -113,18 +116,21 @@ def run(
     Interrupted
         If somebody asks to stop. What was finished is printed.
     """
-    course = _Course(request.report, rename, Tally(failed=plan.failed))
+    report = "none" if sys.stdout is None else request.report  # closed, as by >&-
+    course = _Course(report, rename, sys.stdout, Tally(failed=plan.failed))
     total = len(plan.jobs) + plan.failed
     for failure in plan.failures:
         course.fail(failure)
     try:
-        _run_all(plan, request, course, way or functools.partial(_one_by_one, began))
+        # What extractors of other packages print is not for the program that reads standard output.
+        with contextlib.redirect_stdout(sys.stdout if report == "text" else sys.stderr):
+            _run_all(plan, request, course, way or functools.partial(_one_by_one, began))
     except KeyboardInterrupt:
         raise Interrupted(course.tally.say_of(total)) from None
     finally:  # after the bar, which stands on another stream
-        if not request.quiet and request.report == "text" and course.reports:
+        if not request.quiet and report == "text" and course.reports:
             say("\n".join(course.reports))
-    if course.defect:
+    if course.defect and sys.stderr is not None:
         print(course.defect, end="", file=sys.stderr)
     return FAILED if course.tally.failed else DONE
 
@@ -139,9 +145,9 @@ def _run_all(plan: Plan, request: Request, course: _Course, way: Way) -> None:
                 course.count(done)
     if plan.several or course.tally.before:
         course.reports.append(str(course.tally))
-    if request.report == "json":
+    if course.report == "json":
         for reason, paths in plan.skipped.items():
-            machine.emit("skipped", {"reason": reason, "files": list(map(str, paths))})
+            machine.emit("skipped", {"reason": reason, "files": list(map(str, paths))}, out=course.out)
     for line, may_be_wanted in say_skipped(plan.skipped):
         if may_be_wanted:
             complain(f"warning: {line}")

@@ -22,13 +22,15 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
 from softseg._files import undisturbed
 from softseg.cli.batch import Ended
-from softseg.cli.one_photo import Done, End, Request
+from softseg.cli.exchange import Done, End, Request
 from softseg.cli.outputs import Job
 from softseg.cli.worker import PhotoWork, do_photo
 
 # How many photos each worker has at most, the one that it is at and those that wait for it. It then never
 # waits for the next, and no more than these are known to the scheduler. Chosen by the project.
 _IN_FLIGHT = 3
+# The states of a future whose result is not there, or no longer.
+_UNDECIDED = ("pending", "lost")
 # How many seconds the number of workers is taken to stay the same. Chosen by the project.
 _COUNT_AGAIN = 2.0
 # How many seconds a scheduler has to answer. Chosen by the project.
@@ -48,6 +50,11 @@ def workers_here(count: int) -> Iterator[Client]:
     """Yield the client of a cluster of so many processes on this machine, which end with the block.
 
     They are started anew rather than forked, because threads and a fork do not go together.
+
+    Raises
+    ------
+    ChildProcessError
+        In one line, if they cannot be started.
     """
     config = {
         "distributed.worker.multiprocessing-method": "spawn",
@@ -57,19 +64,28 @@ def workers_here(count: int) -> Iterator[Client]:
         stack.enter_context(_kept_environment())
         stack.enter_context(dask.config.set(config))
         with undisturbed(), _control_c_blocked():  # Dask cannot be interrupted while it starts
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=None,  # one photo may need more than its share; --max-memory plans that
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",  # any free port: several such commands may run
-                silence_logs=logging.CRITICAL,
-                env=ONE_THREAD,
-            )
-            stack.enter_context(cluster)
+            cluster = stack.enter_context(_start(count))
             client = stack.enter_context(Client(cluster, set_as_default=False))
         yield client
+
+
+def _start(count: int) -> LocalCluster:
+    try:
+        return LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=None,  # one photo may need more than its share; --max-memory plans that
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # any free port: several such commands may run
+            silence_logs=logging.CRITICAL,
+            env=ONE_THREAD,
+        )
+    except RuntimeError as error:  # all that Dask says is that they failed to start
+        raise ChildProcessError(
+            'workers: the processes ended while they started: a script needs if __name__ == "__main__": '
+            "about what it runs, because each process imports it"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -128,15 +144,17 @@ def do_photos(
     if not flight.workers():
         warn("warning: the Dask scheduler has no workers yet, and the photos wait for one: start dask worker")
     try:
-        done = 0
         jobs = [job if own else job.absolute() for job in jobs]
         for done, (ended, warnings) in enumerate(flight.complete(jobs), start=1):
             for warning in warnings:
                 warn(warning)
-            done += 1
             if tell is not None:
                 tell(f"{flight.workers()} workers", done, len(jobs))
             yield ended
+    except Exception as error:  # whatever Dask raises of a connection that is gone
+        if client.status == "running":
+            raise
+        raise _say_gone() from error
     finally:
         flight.abort()
         with contextlib.suppress(Exception):  # the cluster may be gone
@@ -187,6 +205,9 @@ class _Flight:
             if not self.jobs:
                 return
             future = next(ended)
+            if future.status in _UNDECIDED:  # what it returned went with its process, and it is done again
+                ended.add(future)
+                continue
             job = self.jobs.pop(future)
             yield job, self._look_at(future)
 

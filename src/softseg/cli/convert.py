@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from softseg._paths import show_path
+from softseg.cli.messages import say
+
 # What stands below the help of ``softseg convert-checkpoint``.
 EXAMPLES = """\
 [bold]Examples[/bold]
@@ -32,4 +35,4 @@ def convert_checkpoint(
     from softseg.features import convert_checkpoint as convert
     from softseg.features.sss import default_checkpoint
 
-    print(convert(model_dir, output or default_checkpoint()))
+    say(show_path(convert(model_dir, output or default_checkpoint())))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softseg.cli import machine, manifest
-from softseg.cli.messages import DONE, FAILED, complain, say
+from softseg.cli.messages import DONE, FAILED, complain, on_one_line, say
 from softseg.cli.reports import say_why
-from softseg.cli.streams import as_file, show_file
+from softseg.cli.streams import DASH, as_file, show_file
 
 if TYPE_CHECKING:
     from softseg.result import SoftSegmentation
@@ -49,13 +49,15 @@ def info(
     took. The version and the options that the file was made with are known as long as the hidden folder
     .softseg is beside it, and the file is as it was written.
     """
+    if list(map(str, files)).count(DASH) > 1:
+        raise typer.BadParameter("standard input (-) is one file, and can be named once", param_hint="'FILE'")
     code = DONE
     for number, file in enumerate(files):
         try:
             facts = _look_into(file)
         except _FAILURES as error:
             code = FAILED
-            why = " ".join(say_why(error).split())
+            why = on_one_line(say_why(error))
             complain(f"{show_file(file)}: {why}")
             if as_json:
                 machine.emit("info", {"file": show_file(file)}, why, FAILED)
@@ -73,9 +75,19 @@ def _look_into(file: Path) -> dict[str, Any]:
     from softseg.result import SoftSegmentation
 
     with as_file(file, ".npz") as given:
-        path = given / manifest.ARCHIVE if given.is_dir() else given
+        path = _find_archive(given) if given.is_dir() else given
         result = SoftSegmentation(**read(path))
         return {"file": show_file(file), **_describe(result), **_read_record(path)}
+
+
+def _find_archive(folder: Path) -> Path:
+    """Return the archive in a folder of layers."""
+    archive = folder / manifest.ARCHIVE
+    if not archive.exists():
+        raise ValueError(
+            f"expected a folder that segment filled, got one without {manifest.ARCHIVE}: name the .npz files"
+        )
+    return archive
 
 
 def _describe(result: SoftSegmentation) -> dict[str, Any]:

@@ -66,6 +66,9 @@ def find_photos(given: Sequence[str]) -> Found:
     """
     found = Found()
     for text in given:
+        if not text:  # which is the current folder to the system, as if an unset $PHOTOS were to mean that
+            found.failures.append("expected a photo or a folder, got an empty name")
+            continue
         if is_url(text):
             _take_url(found, Url(str(as_place(text))))
             continue

@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from softseg.cli.messages import DONE
+from softseg.cli.messages import DONE, on_one_line, writing_to_standard_output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,15 +53,22 @@ def wants_json(arguments: Iterable[str]) -> bool:
     return False
 
 
-def emit(kind: str, facts: Mapping[str, Any], error: str | None = None, exit_code: int = DONE) -> None:
-    """Print an object on a line of its own, at once."""
+def emit(
+    kind: str,
+    facts: Mapping[str, Any],
+    error: str | None = None,
+    exit_code: int = DONE,
+    out: TextIO | None = None,
+) -> None:
+    """Print an object on a line of its own, at once; on standard output unless another file is given."""
     line = {"type": kind, **facts, "error": error, "exit_code": exit_code}
-    print(json.dumps(line, allow_nan=False), file=sys.stdout, flush=True)
+    with writing_to_standard_output():
+        print(json.dumps(line, allow_nan=False), file=out or sys.stdout, flush=True)
 
 
-def emit_error(message: str, exit_code: int) -> None:
+def emit_error(message: str, exit_code: int, out: TextIO | None = None) -> None:
     """Print what went wrong with a whole command, or with photos that nothing else is said of."""
-    emit("error", {}, " ".join(message.split()), exit_code)
+    emit("error", {}, on_one_line(message), exit_code, out)
 
 
 def describe_result(result: Decomposition, names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -72,13 +79,14 @@ def describe_result(result: Decomposition, names: Sequence[str] | None = None) -
     result : SoftSegmentation
         What is described.
     names : sequence of str, optional
-        What the layers are called. Default: where they are.
+        What the layers are called. Default: the result's own names, or where they are.
     """
     from softseg.formats import layer_names
+    from softseg.formats.names import given_names
 
     height, width, count = result.alphas.shape
     working_height, working_width = result.scene.shape
-    called = names if names is not None and len(names) == count else layer_names(result)
+    called = names if names is not None and len(names) == count else given_names(result, None)
     shares = result.alphas.mean(axis=(0, 1), dtype=float)
     return {
         "width": width,
@@ -87,7 +95,7 @@ def describe_result(result: Decomposition, names: Sequence[str] | None = None) -
         "working_height": working_height,
         "layers": [
             {"name": name, "share": round(float(share), _DIGITS)}
-            for name, share in zip(called, shares, strict=True)
+            for name, share in zip(called or layer_names(result), shares, strict=True)
         ],
     }
 

@@ -30,8 +30,10 @@ SHEET = "contact_sheet.png"
 ARCHIVE = "layers.npz"
 # The layers' own files there, by kind and number; a layer that was given a name has it behind the number.
 LAYER = re.compile(r"(layer|alpha)_([1-9][0-9]*)(?:_.*)?\.png")
+# The mattes of a label map there, by label.
+MATTE = re.compile(r"label_(0|[1-9][0-9]*)\.png")
 # What softseg writes into a folder of layers, and replaces or removes there.
-WRITTEN = re.compile(rf"{LAYER.pattern}|{re.escape(SHEET)}|{re.escape(ARCHIVE)}")
+WRITTEN = re.compile(rf"{LAYER.pattern}|{MATTE.pattern}|{re.escape(SHEET)}|{re.escape(ARCHIVE)}")
 # The longest file name, in bytes, of which a record's name is made as it is; above, of its hash. File systems
 # take 143 to 255 bytes, and ".json" comes on top.
 _LONGEST_NAME = 100

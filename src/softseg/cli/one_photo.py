@@ -2,103 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import enum
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import softseg
-from softseg._files import make_folder, real_path, whole_files
 from softseg.cli import machine, manifest
+from softseg.cli.decomposing import decompose
+from softseg.cli.exchange import FAILURES, Done, End, Request
 from softseg.cli.manifest import IN_THE_WAY, State
 from softseg.cli.messages import one_line_warnings
 from softseg.cli.outputs import Job
-from softseg.cli.reports import Outcome, divide, say_failures, say_outcome, say_why, summary
-from softseg.cli.writing import as_recipe, check_told, find_told
+from softseg.cli.reports import say_failures, say_outcome, say_why, summary
+from softseg.cli.writing import as_recipe, find_told
 
 if TYPE_CHECKING:
     import numpy as np
 
     from softseg.photos import Photo
-    from softseg.result import SoftSegmentation
-
-# Files that do without the layers' colors; of any other it is taken that they hold them.
-WITHOUT_COLORS = {".json", ".npz", ".png", ".tif", ".tiff"}
-# What keeps one photo or one output from being done, and no other, and says in its message what is wrong.
-# Anything else is a defect, of which a line says little.
-FAILURES = (MemoryError, OSError, TypeError, ValueError, RuntimeError, ArithmeticError, EOFError)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of every photo.
-
-    Attributes
-    ----------
-    options : dict
-        What `softseg.segment` is given besides the photo.
-    recipe : dict
-        All that the result depends on besides the photo, as JSON can hold it. If it is another than what an
-        output was made from, the photo is done again.
-    force : bool
-        Whether photos that are finished are done again, and whatever is there is replaced.
-    quiet : bool
-        Whether nothing but warnings and errors is printed.
-    reading : dict
-        What `softseg.read_photo` is told.
-    writing : dict
-        What writers of outputs are told, if they take it.
-    report : {"text", "json", "none"}
-        What is printed of the results: lines for a person, or objects for a program, or nothing.
-    """
-
-    options: dict[str, Any]
-    recipe: dict[str, Any]
-    force: bool
-    quiet: bool
-    reading: dict[str, Any] = field(default_factory=dict)
-    writing: dict[str, Any] = field(default_factory=dict)
-    report: str = "text"
-
-
-class End(enum.Enum):
-    """How a photo ended."""
-
-    DONE = "done"
-    BEFORE = "finished before"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of a photo, in words: small enough to be sent from one machine to another.
-
-    Attributes
-    ----------
-    end : End
-        How it ended.
-    why : str
-        In a line, which photo failed and why; empty if it did not.
-    report : str
-        What was written, in a line or a few; may be empty.
-    defect : str
-        The traceback, if it failed because softseg has a defect.
-    photo : str
-        Which it was.
-    facts : dict
-        What was written and how long it took, as JSON can hold it; empty unless a program is to be told.
-    """
-
-    end: End
-    why: str = ""
-    report: str = ""
-    defect: str = ""
-    photo: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def attempt(
@@ -230,68 +154,6 @@ def _do(
     return Done(End.DONE, report=report, facts=facts)
 
 
-def decompose(
-    job: Job[Path],
-    image: np.ndarray | Photo,
-    progress: Any,
-    options: dict[str, Any],
-    made_from: dict[str, Any],
-    writing: dict[str, Any] | None = None,
-) -> Outcome:
-    """Decompose a photo and write its layers; an output that fails is noted, and the next one is written.
-
-    Parameters
-    ----------
-    job : Job
-        What to write.
-    image : Photo or ndarray, shape (H, W, 3)
-        The photo, as `softseg.segment` takes it.
-    progress : callable or None
-        What is told how far it is, with each output as a stage of its own.
-    options : dict
-        What `softseg.segment` is given besides the photo.
-    made_from : dict
-        What the outputs' records say that they were made from.
-    writing : dict, optional
-        What the outputs' writers are told, if they take it.
-
-    Returns
-    -------
-    Outcome
-        What became of it.
-
-    Raises
-    ------
-    OSError, ValueError
-        Before the long work, if an output can be known to be impossible. Folders are made.
-    """
-    from softseg.formats import check_output
-    from softseg.progress import Stages
-
-    for folder in job.folders:
-        make_folder(folder)  # whatever it is called, it is one from here on
-    for output in job.outputs:
-        told = find_told(output, job, writing or {})
-        check_output(output, *image.shape[:2])
-        check_told(told, *image.shape[:2])
-        manifest.check_place(output, output in job.folders)
-    while_segmenting, while_saving = divide(progress, len(job.outputs))
-    result = softseg.segment(image, progress=while_segmenting, **options)
-    stages, failed = Stages([f"saving {output}" for output in job.outputs], while_saving), {}
-    for index, output in enumerate(job.outputs):
-        with stages.stage(f"saving {output}"):
-            try:
-                if index == 0 and _count_colored(job) > 1 and "max_memory" not in options:
-                    # Found once for all. If there is no room for them, each writer finds them piece by piece,
-                    # for which memory is planned.
-                    with contextlib.suppress(MemoryError):
-                        result.colors  # noqa: B018  # kept from now on
-                _save(output, job, result, made_from, writing or {})
-            except FAILURES as error:
-                failed[output] = say_why(error)
-    return Outcome(result, sum(stages.timings.values()), failed)
-
-
 def _look_at(photo: Path) -> tuple[int, int, int]:
     """Return what tells whether a photo is replaced; an empty file is an error."""
     stat = photo.stat()
@@ -319,34 +181,3 @@ def _find_states(job: Job[Path], made_from: dict[str, Any], writing: dict[str, A
         )
         for output in job.outputs
     }
-
-
-def _save(
-    output: Path,
-    job: Job[Path],
-    result: SoftSegmentation,
-    made_from: dict[str, Any],
-    writing: dict[str, Any],
-) -> None:
-    """Write one output, and record what it was made from."""
-    is_folder, told = output in job.folders, find_told(output, job, writing)
-    with manifest.recorded(output, is_folder, {**made_from, **as_recipe(told)}):
-        if is_folder:
-            _fill_folder(output, result, told)
-        else:
-            result.save(output, **told)
-
-
-def _fill_folder(folder: Path, result: SoftSegmentation, told: dict[str, Any]) -> None:
-    from softseg.layers import contact_sheet
-
-    real_path(folder / manifest.SHEET).unlink(missing_ok=True)  # a link stays, and is written through
-    result.save(folder / manifest.ARCHIVE)  # first, so that the work is not lost if names do not fit
-    result.save(folder, **told)
-    with whole_files(folder) as scratch:
-        contact_sheet(result).save(scratch / manifest.SHEET)
-
-
-def _count_colored(job: Job[Path]) -> int:
-    """Return how many outputs hold the layers' colors."""
-    return len(job.folders) + sum(file.suffix.lower() not in WITHOUT_COLORS for file in job.files)

@@ -25,6 +25,18 @@ def check_background(text: str | None) -> str | None:
     return text
 
 
+def check_white(level: float | None) -> float | None:
+    """Return what ``--white`` stands for, which `softseg.read_photo` takes."""
+    from softseg._checks import check_positive
+
+    if level is not None:
+        try:
+            check_positive("white", level)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="'--white'") from None
+    return level
+
+
 def check_memory(text: str | None) -> str | None:
     """Return what ``--max-memory`` stands for, which `softseg.segment` takes."""
     from softseg.memory import parse_memory

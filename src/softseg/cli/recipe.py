@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def make_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
+def make_recipe(options: Mapping[str, Any], here: bool = False) -> dict[str, Any]:
     """Return options as JSON can hold them, such that equal ones are equal.
 
     Arrays are replaced by a hash of their content, affinities and eigensolvers by their repr, and names of
@@ -18,6 +18,8 @@ def make_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     options : mapping
         All on which the result depends, by name.
+    here : bool
+        Whether this machine does the work, so that what keeps an extractor from being used is raised now.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def make_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     recipe = {name: _describe(value) for name, value in options.items() if value is not None}
     if "features" in options and (options["features"] is None or isinstance(options["features"], str)):
-        recipe["features"] = _identify_extractor(options["features"] or "default")
+        recipe["features"] = _identify_extractor(options["features"] or "default", here)
     return recipe
 
 
@@ -50,10 +52,12 @@ def _describe(value: Any) -> Any:
     return repr(value)
 
 
-def _identify_extractor(name: str) -> str:
+def _identify_extractor(name: str, here: bool) -> str:
     from softseg.features import get_extractor
 
     try:
         return get_extractor(name).fingerprint()
-    except (ImportError, OSError, TypeError, ValueError):  # it cannot be used: `segment` says why
-        return name
+    except (ImportError, OSError, TypeError, ValueError):
+        if here:
+            raise
+        return name  # another machine may have what it needs

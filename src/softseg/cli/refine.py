@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from softseg._identity import identify
 from softseg.cli import machine, manifest
 from softseg.cli.mattes import save_mattes
 from softseg.cli.streams import (
@@ -59,7 +60,7 @@ def refine(
             "--output",
             "-o",
             metavar="FILE.png",
-            help="Where to; of a label map a folder, with a PNG for each label; - is standard output. "
+            help="Where to; of a label map a folder, with a PNG for each label in it; - is standard output. "
             "[dim]Default: PHOTO's name + _alpha.png or _alphas/[/dim]",
         ),
     ] = None,
@@ -94,7 +95,8 @@ def refine(
         machine.emit("matte", facts | described)
     elif not quiet:
         height, width = alphas.shape[:2]
-        what = f"{alphas.shape[2]} layers" if alphas.ndim == 3 else f"{alphas.mean():.1%} object"
+        layers = alphas.any(axis=(0, 1)).sum() if alphas.ndim == 3 else 0
+        what = f"{layers} layers" if layers else f"{alphas.mean():.1%} object"
         print(f"{output}, {width} x {height} pixels: {what}")
 
 
@@ -107,7 +109,7 @@ def _refine(
     from softseg.refinement import as_masks
 
     pixels = as_image(photo, "PHOTO")
-    together = as_masks(mask, pixels.shape[:2])[1]
+    together = as_masks(mask, pixels.shape[:2], "MASK")[1]
     output = output or Path(f"{photo.stem}_alphas" if together else f"{photo.stem}_alpha.png")
     if is_sent and together:
         raise typer.BadParameter(
@@ -116,6 +118,7 @@ def _refine(
     if is_sent:
         return output, softseg.refine(pixels, mask)
     _check_output(output, together)
+    _check_inputs_stay(output, together, (photo, mask))
     made_from = {"refine": manifest.hash_file(photo), "mask": manifest.hash_file(mask)}
     if not force:
         manifest.check_replaceable(output, together, made_from)
@@ -129,7 +132,11 @@ def _describe(alphas: np.ndarray) -> dict[str, Any]:
     if alphas.ndim == 2:
         return {**machine.describe_mask(alphas), "layers": None}
     mattes = [machine.describe_mask(alphas[..., k]) for k in range(alphas.shape[2])]
-    layers = [{"name": f"label_{k}", "share": matte["share"]} for k, matte in enumerate(mattes)]
+    layers = [
+        {"name": f"label_{k}", "share": matte["share"]}
+        for k, matte in enumerate(mattes)
+        if alphas[..., k].any()
+    ]
     return {**mattes[0], "share": None, "layers": layers}
 
 
@@ -140,3 +147,13 @@ def _check_output(output: Path, folder: bool) -> None:
         raise typer.BadParameter(f"expected a folder, for a label map, got {output}", param_hint="'--output'")
     if not folder and not is_png:
         raise typer.BadParameter(f"expected a name that ends in .png, got {output}", param_hint="'--output'")
+
+
+def _check_inputs_stay(output: Path, folder: bool, inputs: tuple[Path, ...]) -> None:
+    """Raise a BadParameter if the output would replace the photo or the mask, which --force is not for."""
+    for file in inputs:
+        is_matte = manifest.MATTE.fullmatch(file.name) and identify(file.parent) == identify(output)
+        if is_matte if folder else identify(file) == identify(output):
+            raise typer.BadParameter(
+                f"expected another place than that of what is read, got {output}", param_hint="'--output'"
+            )

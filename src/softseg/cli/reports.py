@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from softseg._paths import explain, is_raw
+from softseg._paths import explain, is_raw, show_path
 from softseg.cli.manifest import ARCHIVE, LAYER, SHEET
 from softseg.cli.outputs import Job
 
@@ -70,7 +70,7 @@ def summary(job: Job[Path], outcome: Outcome, began: float, kind: str = "layer")
     }
     meanings |= {file: FORMATS[file.suffix.lower()].meaning for file in job.files}
     written = {
-        f"{output}/" if output in job.folders else str(output): meaning
+        show_path(output) + "/" * (output in job.folders): meaning
         for output, meaning in meanings.items()
         if output not in outcome.failed
     }
@@ -83,7 +83,7 @@ def summary(job: Job[Path], outcome: Outcome, began: float, kind: str = "layer")
     column = max(map(len, [*written, *times])) + 2
     return "\n".join(
         [
-            f"{job.photo.name}, {width} x {height} pixels{shrunk}: {_count_layers(count)}",
+            f"{show_path(job.photo.name)}, {width} x {height} pixels{shrunk}: {_count_layers(count)}",
             *(f"  {path:<{column}}{what}" for path, what in written.items()),
             "Time",
             *(f"  {stage:<{column}}{seconds:8.2f} s" for stage, seconds in times.items()),
@@ -95,13 +95,13 @@ def _name_layers(folder: Path, kind: str) -> str:
     """Return the names of the first and the last of the layers' files in a folder."""
     found = [match for file in folder.iterdir() if (match := LAYER.fullmatch(file.name)) and match[1] == kind]
     names = [match[0] for match in sorted(found, key=lambda match: int(match[2]))]
-    return " .. ".join(dict.fromkeys([*names[:1], *names[-1:]]))
+    return " .. ".join(dict.fromkeys(map(show_path, [*names[:1], *names[-1:]])))
 
 
 def say_outcome(job: Job[Path], outcome: Outcome) -> str:
     """Return in a line what was written of one photo of several."""
-    outputs = ", ".join(str(output) for output in job.outputs if output not in outcome.failed)
-    return f"{job.photo}: {_count_layers(outcome.result.alphas.shape[2])} in {outputs}"
+    outputs = ", ".join(show_path(output) for output in job.outputs if output not in outcome.failed)
+    return f"{show_path(job.photo)}: {_count_layers(outcome.result.alphas.shape[2])} in {outputs}"
 
 
 def say_failures(failed: Mapping[Any, str]) -> str:

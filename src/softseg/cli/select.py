@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from softseg._paths import show_path
 from softseg.cli import machine, manifest
 from softseg.cli.mattes import save_mattes
+from softseg.cli.messages import say
 from softseg.cli.streams import (
     as_file,
     check_named,
@@ -122,7 +124,7 @@ def select(
         }
         machine.emit("mask", facts)
     elif not quiet:
-        print(f"{output}, {width} x {height} pixels: {mask.mean():.1%} selected")
+        say(f"{show_path(output)}, {width} x {height} pixels: {mask.mean():.1%} selected")
 
 
 def _join(given: list[Points] | None) -> Points | None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from softseg._paths import explain
+from softseg.cli.messages import writing_to_standard_output
 from softseg.cli.places import is_url
 
 if TYPE_CHECKING:
@@ -172,9 +173,10 @@ def write_picture(gray: np.ndarray) -> None:
 
 def write_bytes(content: bytes) -> None:
     """Write to standard output, whatever it is as text."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    with writing_to_standard_output():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
 
 
 def _check_input(photos: Sequence[str], outputs: Sequence[str]) -> None:
@@ -218,6 +220,10 @@ def _check_free(as_json: bool) -> None:
         raise typer.BadParameter(
             "standard output (-) takes the file or the JSON: write the file elsewhere", param_hint="'--json'"
         )
+    if sys.stdout is None:  # as by >&-
+        raise typer.BadParameter(
+            "standard output (-) is closed: add > and a name, or a pipe", param_hint="'--output'"
+        )
     if sys.stdout.isatty():
         raise typer.BadParameter(
             "standard output (-) is a terminal, which shows no files: add > and a name, or a pipe",
@@ -226,10 +232,21 @@ def _check_free(as_json: bool) -> None:
 
 
 def _copy_input(file: Path, names: dict[str, str]) -> str:
+    _check_open()
     with file.open("wb") as target:
         shutil.copyfileobj(sys.stdin.buffer, target)
     names[str(file)] = INPUT_NAME
     return str(file)
+
+
+def _check_open() -> None:
+    """Raise unless something comes from standard input, which nobody at a terminal knows to wait for."""
+    if sys.stdin is None:  # as by <&-
+        raise typer.BadParameter("standard input (-) is closed: add < and a name, or a pipe")
+    if sys.stdin.buffer.isatty():
+        raise typer.BadParameter(
+            "standard input (-) is a terminal, which has no files: add < and a name, or a pipe"
+        )
 
 
 @contextlib.contextmanager

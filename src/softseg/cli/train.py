@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from softseg._paths import show_path
+from softseg.cli.messages import say
+
 # Of so many photos one is kept for the validation score. Chosen by the project.
 _VALIDATE_EVERY = 20
 
@@ -102,4 +105,4 @@ def train_features(
     with reporter(not quiet) as progress:
         weights = train(run, data, output, resume=resume, device=device, progress=progress)
     if not quiet:
-        print(f"{weights}\n{(output / 'log.csv').read_text().splitlines()[-1]}")
+        say(f"{show_path(weights)}\n{(output / 'log.csv').read_text().splitlines()[-1]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from softseg._extras import require
 from softseg.cli.batch import Ended, Way
-from softseg.cli.one_photo import Request
+from softseg.cli.exchange import Request
 from softseg.cli.outputs import Plan
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def choose_way(workers: int | None, scheduler: str | None) -> Way | None:
 def here(count: int) -> Way:
     """Return the way to do photos in so many processes on this machine."""
     require("distributed", "doing photos in several processes")
+    end_if_imported_by_a_worker()
 
     def way(plan: Plan, request: Request, tell: Any, warn: Callable[[str], None]) -> Ended:
         from softseg.cli.cluster import do_photos, workers_here
@@ -39,6 +41,16 @@ def here(count: int) -> Way:
                 yield from do_photos(client, plan.jobs, request, tell, warn, own=True)
 
     return way
+
+
+def end_if_imported_by_a_worker() -> None:
+    """End this process if it is one that starts, and that imports a script which would start more of them.
+
+    So it is where the script has no ``if __name__ == "__main__":`` about what it runs. The process that waits
+    for this one says so, once.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself asks
+        raise SystemExit(1)
 
 
 def at(address: str) -> Way:

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 import softseg
 from softseg._threads import limit_cores
-from softseg.cli.one_photo import FAILURES, Done, Request, attempt
+from softseg.cli.exchange import FAILURES, Done, Request
+from softseg.cli.one_photo import attempt
 from softseg.cli.outputs import Job
 
 # Whoever has it does a photo: one at a time in each process, also where Dask gives it several threads.
@@ -61,6 +62,8 @@ class PhotoWork(WorkerPlugin):
         threads = worker.state.nthreads
         limit_cores(threads)
         self.limits = threadpool_limits(threads)
+        if self.own:  # standard output is the caller's
+            sys.stdout = sys.stderr
         if self.own and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 

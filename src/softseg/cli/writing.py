@@ -24,7 +24,7 @@ def make_writing(
     layers: int | str | None,
     background: str | None,
     profile: str | None,
-    names: str | None,
+    names: Any,
     base: Path | None,
     alphas: bool,
 ) -> dict[str, Any]:
@@ -38,23 +38,27 @@ def make_writing(
         How many layers there will be, as far as that is known.
     background : str or None
         What transparent photos are put over; ``"layer"`` makes another layer.
-    profile, names, base, alphas
+    profile, base, alphas
         What the options of these names were given; None or False if they were not.
+    names : iterable of str or None
+        What the layers are called.
 
     Raises
     ------
     typer.BadParameter
         In one line, before any work, if a value is none of its option, or no output takes it.
+    TypeError
+        If the names are no texts in an order.
     """
     writing: dict[str, Any] = {}
     if profile is not None:
         writing["profile"] = check_profile(profile)
     if names is not None:
-        writing["names"] = _parse_names(names, _count_layers(layers, background))
+        writing["names"] = _check_names(names, _count_layers(layers, background))
     if base is not None:
         if profile not in (None, "srgb"):
             raise typer.BadParameter(
-                f"expected none beside --base, whose own is taken, got {profile}", param_hint="'--profile'"
+                f"expected none beside a base, whose own is taken, got {profile}", param_hint="'--profile'"
             )
         writing[BASE] = os.path.abspath(base)  # workers may run in another folder
     if alphas:
@@ -96,12 +100,13 @@ def _count_layers(layers: int | str | None, background: str | None) -> int | Non
     return int(inspect.signature(segment).parameters["n_layers"].default if layers is None else layers)
 
 
-def _parse_names(text: str, count: int | None) -> list[str]:
+def _check_names(names: Any, count: int | None) -> list[str]:
     from softseg.formats.names import checked_names
 
-    names = text.split(",")
+    listed = names if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
+    as_many = len(listed) if isinstance(listed, list) else 0
     try:
-        return checked_names(names, len(names) if count is None else count)
+        return checked_names(listed, as_many if count is None else count)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--names'") from None
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy import linalg
 
 from softseg._checks import check_count
-from softseg._registry import parse
+from softseg._expressions import parse
 from softseg._rng import RNG, generator
 from softseg._threads import single_threaded_blas, workers
 from softseg._warnings import warn
@@ -38,7 +38,9 @@ LARGEST_EXPONENT = 20
 class Eigenpairs:
     """The algebraically smallest eigenpairs of a Laplacian.
 
-    Attributes
+    Every parameter is an attribute of the same name.
+
+    Parameters
     ----------
     values : ndarray, shape (k,)
         Eigenvalues, ascending; in units of the affinities. The first few may be negative: they carry the
@@ -46,9 +48,21 @@ class Eigenpairs:
     vectors : ndarray, shape (H*W, k)
         Orthonormal eigenvectors, float64; pixels in row-major order.
     residuals : ndarray, shape (k,)
-        Euclidean norms ``|L v - value v|``.
+        Euclidean norms ``|L v - value v|``, in units of the affinities.
     converged : bool
         Whether every pair met the solver's tolerance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import MattingAffinity, Scene
+    >>> from softseg.eigen import ShiftInvert
+    >>> scene = Scene(np.random.default_rng(0).random((4, 5, 3)))
+    >>> pairs = ShiftInvert().solve(MattingAffinity().laplacian(scene), k=6)
+    >>> pairs
+    <Eigenpairs: 6 of 20 pixels, converged>
+    >>> bool(np.allclose(pairs.vectors.T @ pairs.vectors, np.eye(6)))
+    True
     """
 
     values: Float[np.ndarray, " k"]
@@ -64,18 +78,49 @@ class Eigenpairs:
 class Eigensolver(abc.ABC):
     """How the smallest eigenpairs of a Laplacian are found.
 
-    A new solver is one class, a frozen dataclass whose fields are its parameters, with the method `_solve`.
-    `solve` calls it unless the image has so few pixels that LAPACK finds all eigenpairs at once.
+    A new solver is one class, a frozen dataclass whose fields are its parameters, with the method
+    ``_solve(laplacian, k, rng)``. The public method `solve` checks its arguments and calls it, unless the
+    image has so few pixels that LAPACK finds all eigenpairs at once. The new method is given a
+    `softseg.Laplacian`, the number of pairs and a `numpy.random.Generator`. It returns `softseg.Eigenpairs`
+    with ascending values. A solver that gives up returns the pairs that it has, none or fewer than ``k`` if
+    need be, with ``converged=False``; `solve` then warns.
+
+    See Also
+    --------
+    softseg.eigen.LOBPCG : The default.
+    softseg.eigen.ShiftInvert : The exact path.
+    softseg.eigen.register : Makes a new solver known by its name.
+    softseg.testing.EigensolverCase : The tests that a new solver must pass.
+
+    References
+    ----------
+    Aksoy et al. 2018, Section 3.4, uses the 100 smallest.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from softseg import MattingAffinity, Scene
+    >>> from softseg import Eigenpairs, Eigensolver, MattingAffinity, Scene
     >>> from softseg.eigen import LOBPCG
     >>> scene = Scene(np.random.default_rng(0).random((40, 50, 3)))
-    >>> pairs = LOBPCG().solve(MattingAffinity().laplacian(scene), k=10)
-    >>> pairs.values.shape, pairs.vectors.shape
-    ((10,), (2000, 10))
+    >>> laplacian = MattingAffinity().laplacian(scene)
+    >>> LOBPCG().solve(laplacian, k=10)
+    <Eigenpairs: 10 of 2000 pixels, converged>
+
+    A solver of one's own, which leaves the work to SciPy:
+
+    >>> from dataclasses import dataclass
+    >>> from scipy.sparse.linalg import eigsh
+    >>> @dataclass(frozen=True)
+    ... class Arpack(Eigensolver):
+    ...     shift: float = 1e-4
+    ...
+    ...     def _solve(self, laplacian, k, rng):
+    ...         start = rng.standard_normal(len(laplacian.matrix.indptr) - 1)
+    ...         values, vectors = eigsh(laplacian.matrix.tocsc(), k, sigma=-self.shift, v0=start)
+    ...         residuals = np.linalg.norm(laplacian.matrix @ vectors - vectors * values, axis=0)
+    ...         return Eigenpairs(values, vectors, residuals, converged=True)
+    >>> Arpack().solve(laplacian, k=10)
+    <Eigenpairs: 10 of 2000 pixels, converged>
     """
 
     @classmethod
@@ -136,6 +181,11 @@ class Eigensolver(abc.ABC):
         ------
         TypeError, ValueError
             If ``k`` is not an integer between 1 and the number of pixels.
+
+        Warns
+        -----
+        UserWarning
+            If the solver did not converge.
         """
         check_count("k", k)
         n = laplacian.matrix.shape[0]

@@ -13,14 +13,14 @@ from softseg.eigen.iteration import undo_shift
 from softseg.progress import tick
 
 # The number of vectors in a block. With smaller blocks the basis may be smaller, but products with them are
-# slower; 16 to 48 vectors take the same time in all. Measured: docs/measurements/performance.md,
+# slower; 16 to 48 vectors take the same time in all. Measured: docs/notes/performance.md,
 # "Eigenvectors".
 BLOCK_SIZE = 24
 # The largest number of vectors in the basis, as a multiple of the number of wanted vectors plus one block.
 # Chosen by the project's own tests.
 LARGEST_BASIS = 6
 # The share of the goal that the estimated errors must stay below, because the estimate is good to a small
-# factor only (it was 0.95 of the true errors: docs/measurements/performance.md, "Eigenvectors"). Chosen by
+# factor only (it was 0.95 of the true errors: docs/notes/performance.md, "Eigenvectors"). Chosen by
 # the project's own tests.
 SAFETY = 0.5
 # A direction of a new block is taken for rounding, and dropped, if its squared length is below this share of

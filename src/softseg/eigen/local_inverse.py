@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # eigenvalues are larger. With a shift above them, the inverse would multiply all wanted eigenvectors by
 # nearly the same number and so could not tell them apart. With a shift of 1 the iteration diverges in single
 # precision unless it computes its Gram matrices anew every time, as it does now. Measured:
-# docs/measurements/performance.md, "Eigenvectors".
+# docs/notes/performance.md, "Eigenvectors".
 LOCAL_SHIFT = 5.0
 # The factor by which the shift grows if repelling links leave the shifted local part indefinite. Chosen by
 # the project's own tests.
@@ -40,7 +40,7 @@ class LocalInverse(Preconditioner):
     """Invert the part of the Laplacian that links near pixels, factorized by nested dissection.
 
     That part holds the matting term, whose weights span so many orders of magnitude that a multigrid cycle
-    leaves 0.93 to 0.97 of an error (docs/measurements/performance.md). The exact inverse leaves only the
+    leaves 0.93 to 0.97 of an error (docs/notes/performance.md). The exact inverse leaves only the
     far links to the iteration. Most of their effect is on the diagonal of the Laplacian, and a share of that
     is inverted as well.
 
@@ -55,7 +55,20 @@ class LocalInverse(Preconditioner):
     """
 
     def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
-        """Factorize the local part, shifted to be positive definite."""
+        """Factorize the local part, shifted to be positive definite.
+
+        Parameters
+        ----------
+        laplacian : Laplacian
+            Symmetric, possibly indefinite.
+        rng : numpy.random.Generator
+            The source of random numbers.
+
+        Returns
+        -------
+        Prepared
+            See `Preconditioner.prepare`.
+        """
         most = MOST_ATTRACTION * choose_unit(laplacian) * laplacian.matrix.shape[0]
         matrix = laplacian.local + sparse.diags_array(np.minimum(FAR_SHARE * laplacian.attraction, most))
         return _StartFromNoise(

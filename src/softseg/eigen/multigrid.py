@@ -61,7 +61,20 @@ class Multigrid(Preconditioner):
     """
 
     def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
-        """Aggregate the local part."""
+        """Aggregate the local part.
+
+        Parameters
+        ----------
+        laplacian : Laplacian
+            Symmetric, possibly indefinite.
+        rng : numpy.random.Generator
+            The source of random numbers.
+
+        Returns
+        -------
+        Prepared
+            See `Preconditioner.prepare`.
+        """
         return build_hierarchy(laplacian, rng)
 
 

@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 class Start:
     """Vectors for LOBPCG to start from.
 
-    Attributes
+    Parameters
     ----------
-    vectors : ndarray, shape (N, found)
+    vectors : ndarray, shape (H*W, found)
         The nearer their span is to that of the wanted eigenvectors, the fewer iterations are left. They need
         not be independent, and there may be fewer than were asked for.
-    inverse_quotients : ndarray, shape (found,), or None
+    inverse_quotients : ndarray, shape (found,), optional
         The inner product ``x' T x`` for each vector x. A preconditioner may give them if T is the exact
         inverse of ``L + shift Id``, and if the vectors are orthonormal up to rounding and are the Ritz
         vectors of T in their span. LOBPCG can then tell without a product with T whether the vectors have
-        converged already.
+        converged already. Default: they are not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.eigen.preconditioner import Start
+    >>> Start(np.eye(20, 3)).vectors.shape
+    (20, 3)
     """
 
     vectors: Float[np.ndarray, "N found"]
@@ -41,6 +48,19 @@ class Prepared(abc.ABC):
     ----------
     shift : float
         T approximates the inverse of ``L + shift Id``; above 0, in units of L's entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg import MattingAffinity, Scene
+    >>> from softseg.eigen import LocalInverse
+    >>> rng = np.random.default_rng(0)
+    >>> laplacian = MattingAffinity().laplacian(Scene(rng.random((20, 30, 3))))
+    >>> prepared = LocalInverse().prepare(laplacian, rng)
+    >>> prepared.start(wanted=5, count=8, goal=1e-6, rng=rng).vectors.shape[0]
+    600
+    >>> prepared.precondition(np.ones((600, 1))).shape
+    (600, 1)
     """
 
     shift: float
@@ -60,6 +80,11 @@ class Prepared(abc.ABC):
             errors of the wanted eigenvalues smaller than this is wasted work.
         rng : numpy.random.Generator
             The source of any random vectors.
+
+        Returns
+        -------
+        Start
+            At most ``count`` vectors.
         """
 
     @abc.abstractmethod
@@ -68,6 +93,16 @@ class Prepared(abc.ABC):
 
         T should be positive definite. Only for eigenvectors whose eigenvalues are below ``-shift``, where the
         exact inverse is negative, may it be negative as well. Single precision is enough.
+
+        Parameters
+        ----------
+        right : ndarray, shape (H*W, c)
+            Vectors, one a column.
+
+        Returns
+        -------
+        ndarray, shape (H*W, c)
+            Their images.
         """
 
 
@@ -75,7 +110,8 @@ class Preconditioner(abc.ABC):
     """How LOBPCG is preconditioned and started.
 
     A new preconditioner is one class, a frozen dataclass whose fields are its parameters, with the method
-    `prepare`. `softseg.testing` has the test case that it must pass.
+    `prepare`. `softseg.testing.PreconditionerCase` has the tests that it must pass, and the guides have a
+    whole one (docs/guides/own-preconditioner.md).
 
     Examples
     --------
@@ -93,4 +129,18 @@ class Preconditioner(abc.ABC):
 
     @abc.abstractmethod
     def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
-        """Set up for one Laplacian, with ``rng`` as the source of random numbers."""
+        """Set up for one Laplacian.
+
+        Parameters
+        ----------
+        laplacian : Laplacian
+            Symmetric, possibly indefinite.
+        rng : numpy.random.Generator
+            The source of random numbers.
+
+        Returns
+        -------
+        Prepared
+            It has the shift, starts the iteration, and multiplies by an approximate inverse of the shifted
+            Laplacian.
+        """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # The shift, as a multiple of the mean diagonal entry over the number of pixels: a sixth to a half of the
 # hundredth eigenvalue. A smaller shift needs a slightly smaller Krylov space. But the nearer it is to zero,
 # the more likely an eigenvalue is close to minus the shift, and that costs single precision its digits.
-# Measured: docs/measurements/performance.md, "Eigenvectors".
+# Measured: docs/notes/performance.md, "Eigenvectors".
 SHIFT = 20.0
 # The largest number of pixels with far links. All of them are left for one dense matrix, which takes about a
 # second to factorize at this size. Chosen by the project's own tests.
@@ -56,7 +56,20 @@ class ShiftedInverse(Preconditioner):
     """
 
     def prepare(self, laplacian: Laplacian, rng: np.random.Generator) -> Prepared:
-        """Factorize the shifted Laplacian."""
+        """Factorize the shifted Laplacian.
+
+        Parameters
+        ----------
+        laplacian : Laplacian
+            Symmetric, possibly indefinite.
+        rng : numpy.random.Generator
+            The source of random numbers.
+
+        Returns
+        -------
+        Prepared
+            See `Preconditioner.prepare`.
+        """
         kept = laplacian.far_linked
         if np.count_nonzero(kept) > MOST_KEPT:
             return LocalInverse().prepare(laplacian, rng)

@@ -13,8 +13,9 @@ class FeatureExtractor(ABC):
 
     To write a new extractor, subclass this class in a file of its own, as a frozen dataclass whose fields are
     the parameters. It has no other state, so that extractors compare by value and their repr can be pasted
-    back. Write :meth:`extract`, and register the class under a name in ``softseg.features.registry``. The
-    extractor must
+    back. Write :meth:`extract`, and register the class under a name (:func:`softseg.features.register`).
+    :class:`softseg.testing.ExtractorCase` has the tests that it must pass, and the guides have a whole one
+    (docs/guides/own-features.md). The extractor must
 
     - accept any photo of at least 3x3 pixels, square or not, and return features of exactly its size;
     - return finite numbers, and the same ones each time;
@@ -36,8 +37,14 @@ class FeatureExtractor(ABC):
     ...
     ...     def extract(self, image):
     ...         return (image**self.exponent).astype(np.float32)
-    >>> Gamma().extract(np.full((3, 4, 3), 0.5)).shape
-    (3, 4, 3)
+    >>> photo = np.random.default_rng(0).random((12, 16, 3))
+    >>> Gamma().extract(photo).shape
+    (12, 16, 3)
+    >>> features = Gamma().preprocessed(photo)
+    >>> features.shape, float(features.min()), float(features.max())
+    ((12, 16, 3), 0.0, 1.0)
+    >>> Gamma(exponent=1.8).fingerprint()
+    'Gamma(exponent=1.8)'
     """
 
     @abstractmethod
@@ -47,7 +54,7 @@ class FeatureExtractor(ABC):
         Parameters
         ----------
         image : array of float64, shape (H, W, 3)
-            RGB in [0, 1], as :func:`softseg.images.as_image` returns it. It is not written to.
+            RGB in [0, 1], of at least 3x3 pixels. It must not be written to.
 
         Returns
         -------
@@ -86,5 +93,10 @@ class FeatureExtractor(ABC):
         """Return a text that tells extractors apart: those of equal fingerprints compute equal features.
 
         It is the repr, unless the features depend on more, such as a file whose content may change.
+
+        Returns
+        -------
+        str
+            Equal for extractors that compute equal features.
         """
         return repr(self)

@@ -36,6 +36,11 @@ class CachedFeatures(FeatureExtractor):
         The folder, which is made if it does not exist. It has one file for each photo, extractor (told apart
         by ``fingerprint()``), number of channels and version of softseg. No file is ever deleted.
 
+    Raises
+    ------
+    OSError
+        When features are kept: if the folder cannot be made or written.
+
     Notes
     -----
     Files are written whole, so that several processes can share the folder. Features whose file cannot be
@@ -106,7 +111,13 @@ class CachedFeatures(FeatureExtractor):
         return features
 
     def fingerprint(self) -> str:
-        """Return the extractor's fingerprint, because the folder does not change the features."""
+        """Return the extractor's fingerprint, because the folder does not change the features.
+
+        Returns
+        -------
+        str
+            Equal for extractors that compute equal features.
+        """
         return self.extractor.fingerprint()
 
     def _find_path(self, image: Float64[np.ndarray, "H W 3"], n_components: int) -> Path:

@@ -77,6 +77,16 @@ def convert_checkpoint(model_dir: str | os.PathLike[str], out: str | os.PathLike
     Notes
     -----
     TensorFlow keeps a convolution's weights as (height, width, in, out), torch as (out, in, height, width).
+
+    References
+    ----------
+    Aksoy et al. 2018, Section 4.3, and the checkpoint released with it.
+
+    Examples
+    --------
+    >>> from softseg.features import SSSFeatures, convert_checkpoint
+    >>> weights = convert_checkpoint("model/", "sss.safetensors")  # doctest: +SKIP
+    >>> extractor = SSSFeatures(weights)  # doctest: +SKIP
     """
     import torch
 

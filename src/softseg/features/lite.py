@@ -117,7 +117,13 @@ class LiteFeatures(FeatureExtractor):
             return describe_within_memory(describe, image)
 
     def fingerprint(self) -> str:
-        """Name the weights by their content."""
+        """Name the weights by their content.
+
+        Returns
+        -------
+        str
+            Equal for extractors that compute equal features.
+        """
         return f"{self!r} {hash_file(self._path())}"
 
     def _path(self) -> Path:

@@ -122,7 +122,13 @@ class ModuleFeatures(FeatureExtractor):
         return describe_within_memory(describe, image)
 
     def fingerprint(self) -> str:
-        """Return the module's and this extractor's repr with the hash of the weights."""
+        """Return the module's and this extractor's repr with the hash of the weights.
+
+        Returns
+        -------
+        str
+            Equal for extractors that compute equal features.
+        """
         digest = hashlib.sha256()
         for name, tensor in self.module.state_dict().items():
             digest.update(f"{name} {tensor.dtype}".encode())

@@ -46,6 +46,11 @@ def get_extractor(name: str) -> FeatureExtractor:
     name : str
         One of :func:`extractor_names`.
 
+    Returns
+    -------
+    FeatureExtractor
+        The extractor, with its defaults.
+
     Raises
     ------
     ValueError
@@ -67,6 +72,11 @@ def get_extractor(name: str) -> FeatureExtractor:
 def extractor_names() -> tuple[str, ...]:
     """Return the names of all registered extractors, sorted.
 
+    Returns
+    -------
+    tuple of str
+        What :func:`get_extractor`, :func:`extract` and ``segment(features=...)`` take.
+
     Examples
     --------
     >>> from softseg.features import extractor_names
@@ -81,9 +91,8 @@ def extract(image: Any, name: str = "default") -> Float32[np.ndarray, "H W C"]:
 
     Parameters
     ----------
-    image : str, path, PIL image or array_like
-        The photo, as :func:`softseg.images.as_image` takes it: an array is (H, W, 3), of uint8 or of floats
-        in [0, 1].
+    image : path, file, PIL image, Photo or array_like, shape (H, W, 3)
+        The photo; uint8, uint16, or float in [0, 1].
     name : str
         One of :func:`extractor_names`.
 

@@ -120,7 +120,13 @@ class SSSFeatures(FeatureExtractor):
         return describe_within_memory(describe, image)
 
     def fingerprint(self) -> str:
-        """Return the repr with the hash of the weights, which may change in the same file."""
+        """Return the repr with the hash of the weights, which may change in the same file.
+
+        Returns
+        -------
+        str
+            Equal for extractors that compute equal features.
+        """
         return f"{self!r} {hash_file(self.checkpoint)}"
 
 

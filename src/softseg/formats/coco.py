@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from softseg._extras import require
 from softseg._files import whole_files
 from softseg.formats.label_map import labels_of
-from softseg.formats.names import checked_names, numbered_names
+from softseg.formats.names import given_names, numbered_names
 from softseg.formats.outlines import outlines
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def save_coco(
         pixels, so that pycocotools makes the same masks of them, and a mask with holes is cut open to each
         (`softseg.formats.outlines.outlines`). ``counts`` then says nothing.
     names : iterable of str, optional
-        What the categories are called, in the order of ``result.alphas``. Default: ``layer 1``, ``layer 2``,
-        ..., which are the same for every photo of a data set.
+        What the categories are called, in the order of ``result.alphas``. Default: the result's own
+        names; without any, ``layer 1``, ``layer 2``, ..., which are the same for every photo of a data set.
 
     Raises
     ------
@@ -70,12 +70,21 @@ def save_coco(
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> segment("photo.png").save("photo.json", file_name="photo.png")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> import json
+    >>> from pathlib import Path
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/photo.json", file_name="photo.jpg", counts="list")
+    ...     coco = json.loads(Path(folder, "photo.json").read_text())
+    >>> coco["images"][0]["file_name"], [category["name"] for category in coco["categories"]]
+    ('photo.jpg', ['layer 1', 'layer 2', 'layer 3'])
     """
     check_coco(counts, polygons)
     count = result.alphas.shape[2]
-    called = numbered_names(count) if names is None else checked_names(names, count)
+    called = given_names(result, names) or numbered_names(count)
     labels = labels_of(result.alphas)
     height, width = labels.shape
     layers = range(count)

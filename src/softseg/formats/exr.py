@@ -11,7 +11,7 @@ from jaxtyping import Float16
 
 from softseg._extras import require
 from softseg._files import whole_files
-from softseg.formats.names import as_channel_names, checked_names, numbered_names
+from softseg.formats.names import as_channel_names, given_names, numbered_names
 from softseg.formats.rounding import nearest_colors
 from softseg.layers.stack import color_strips
 from softseg.photos.profiles import SRGB, linear_light
@@ -45,8 +45,9 @@ def save_exr(path: Path, result: Decomposition, names: Iterable[str] | None = No
     names : iterable of str, optional
         What the layers are called, in that order. The channels' names are spelled with what Nuke allows,
         which is ASCII letters, digits and underscores (`softseg.formats.names.as_channel_names`): ``le café``
-        is ``le_cafe.R``. The names as they are stand in the header, as ``layerNames``. Default: ``layer_1``,
-        ``layer_2``, ..., which are the same for every picture of a sequence.
+        is ``le_cafe.R``. The names as they are stand in the header, as ``layerNames``. Default: the
+        result's own names; without any, ``layer_1``, ``layer_2``, ..., which are the same for every picture
+        of a sequence.
 
     Raises
     ------
@@ -61,11 +62,20 @@ def save_exr(path: Path, result: Decomposition, names: Iterable[str] | None = No
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> segment("photo.jpg").save("photo.exr")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> import OpenEXR
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/photo.exr", names=["sky", "cat", "sofa"])
+    ...     file = OpenEXR.File(f"{folder}/photo.exr", separate_channels=True)
+    >>> file.channels()["cat.R"].pixels.shape
+    (20, 30)
     """
     count = result.alphas.shape[2]
-    called = numbered_names(count) if names is None else checked_names(names, count)
+    given = given_names(result, names)
+    called = given or numbered_names(count)
     prefixes = ["", *(f"{name}." for name in as_channel_names(called))]
     channels = {
         prefix + channel: plane
@@ -78,8 +88,8 @@ def save_exr(path: Path, result: Decomposition, names: Iterable[str] | None = No
         # Red, green, blue and white, x and y of each.
         "chromaticities": tuple(float(number) for color in (*SRGB[1:], SRGB.white) for number in color),
     }
-    if names is not None:
-        header[GIVEN_NAMES] = called
+    if given is not None:
+        header[GIVEN_NAMES] = given
     with whole_files(path.parent) as scratch, open(scratch / path.name, "wb") as stream:
         # No threads of OpenEXR's own: a process that is forked later would wait for them forever.
         OpenEXR.File(header, channels, num_threads=0).write(stream)

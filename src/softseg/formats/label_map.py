@@ -60,8 +60,17 @@ def save_label_map(path: Path, result: Decomposition) -> None:
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> segment("photo.jpg").save("labels.png")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/labels.png")
+    ...     with Image.open(f"{folder}/labels.png") as image:
+    ...         labels = np.asarray(image)
+    >>> bool((labels == result.alphas.argmax(axis=2)).all())
+    True
     """
     count = result.alphas.shape[2]
     if count > MOST_LAYERS:

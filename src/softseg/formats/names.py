@@ -156,6 +156,25 @@ def checked_names(names: Any, count: int) -> list[str]:
     return checked
 
 
+def given_names(result: Decomposition, names: Any) -> list[str] | None:
+    """Return what a caller calls the layers, or what the result does; None if nobody has named them.
+
+    Parameters
+    ----------
+    result : SoftSegmentation
+        K layers, which may have ``names``.
+    names : iterable of str, optional
+        What a writer was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `checked_names` does.
+    """
+    chosen = getattr(result, "names", None) if names is None else names
+    return None if chosen is None else checked_names(chosen, result.alphas.shape[2])
+
+
 def _check_name(where: str, name: Any) -> str:
     if not isinstance(name, str):
         raise TypeError(f"{where}: expected a text, got {type(name).__name__}")

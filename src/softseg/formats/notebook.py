@@ -24,7 +24,9 @@ SANDBOX = "allow-scripts allow-downloads"
 class Explorer:
     """A page that a notebook shows; `softseg.SoftSegmentation.explore` makes one.
 
-    Attributes
+    Every parameter is an attribute of the same name.
+
+    Parameters
     ----------
     page : str
         The HTML, which connects to nothing.
@@ -32,6 +34,12 @@ class Explorer:
         How high it is shown, in pixels.
     about : str
         What is on it, in a few words.
+
+    Examples
+    --------
+    >>> from softseg.formats.notebook import Explorer
+    >>> Explorer("<p>Hello</p>", height=100, about="a greeting")
+    <Explorer: a greeting; outside of a notebook, save("photo.html") writes this page>
     """
 
     page: str
@@ -63,8 +71,8 @@ def explore(result: Decomposition, height: int = 640, names: Iterable[str] | Non
     height : int
         How high it is in the notebook, in pixels, at least 1. It is as wide as the cell.
     names : iterable of str, optional
-        What the layers are called, in the order of ``result.alphas``. Default: where they are
-        (`softseg.formats.layer_names`).
+        What the layers are called, in the order of ``result.alphas``. Default: the result's own names,
+        or where they are (`softseg.formats.layer_names`).
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from softseg.affinity import Affinity
 from softseg.eigen import Eigenpairs
 from softseg.eigen.blocks import TallBlocks
 from softseg.formats.affinity_text import affinity_text, restored_affinity
+from softseg.formats.names import checked_names, given_names
 from softseg.formats.npz_entries import ENTRIES, DamagedError, check_entries
 from softseg.formats.packing import (
     FASTEST,
@@ -44,42 +45,45 @@ EIGENVECTOR_BYTES = 95
 # Singular values below this part of the largest one count as zero where the layers before grouping are fitted
 # with rounded eigenvectors. Chosen by the project's own tests.
 NEGLIGIBLE = 1e-12
+# How archives and NumPy's files of one array begin (APPNOTE.TXT of PKWARE, 4.3.7; numpy.lib.format).
+ZIP, ARRAY = (b"PK\x03\x04", b"PK\x05\x06"), b"\x93NUMPY"
 # An archive with fewer entries of the names that softseg's have is another program's: some names are common.
 FEW_ENTRIES = 5
 
 
-def save_npz(path: Path, result: Decomposition) -> None:
+def save_npz(path: Path, result: Decomposition, names: Iterable[str] | None = None) -> None:
     """Write a result to an archive that `numpy.load` opens (without pickles), and `SoftSegmentation.load`.
 
     (h, w) is the size at which the layers were found: the photo's unless it was shrunk for that.
 
-    ========================  ===============  =====================================================
-    array                     shape            dtype and meaning
-    ========================  ===============  =====================================================
-    ``alpha_bytes``           (2, K + 1, H, W) uint8, the layers' opacities, see
-                                               `softseg.formats.packing.packed_alphas`
-    ``largest_layer``         (H, W)           uint8, likewise
-    ``colors``                (H, W, K, 3)     uint8, the layers' colors; only if they are not those that
-                                               `softseg.layers.layer_colors` finds
-    ``image_differences``     (H, W, 3)        uint8, the photo, exact, as differences along its rows
-    ``image``                 (H, W, 3)        floats instead of these, exact, if the photo has more than
-                                               8 bits
-    ``working_image``         (h, w, 3)        the photo as the affinities saw it, exact: uint8, or floats if
-                                               it was more; only if it is different
-    ``features``              (h, w, 3)        the preprocessed semantic features
-    ``superpixels``           (h, w)           int32, labels
-    ``affinity``              ()               str, the affinity's repr
-    ``eigenvalues``           (k,)             float64, the Laplacian's smallest
-    ``residuals``             (k,)             float64, of the eigenpairs
-    ``converged``             ()               bool, whether the eigensolver did
-    ``eigenvector_bytes``     (b, k, h * w)    uint8, see `softseg.formats.packing.packed`
-    ``eigenvector_step``      ()               float64, what they count
-    ``initial_coefficients``  (k + 1, K0)      float64, of the layers before grouping, in the eigenvectors
-                                               (of length 1) and the constant 1
-    ``timing_stages``         (t,)             str, the stages that were timed
-    ``timing_seconds``        (t,)             float64, how long each took
-    ``profile``               (n,)             uint8, the ICC profile of the photo's file; only if it had one
-    ========================  ===============  =====================================================
+    ========================  ================  =====================================================
+    array                     shape             dtype and meaning
+    ========================  ================  =====================================================
+    ``alpha_bytes``           (2, K + 1, H, W)  uint8, the layers' opacities, see
+                                                `softseg.formats.packing.packed_alphas`
+    ``largest_layer``         (H, W)            uint8, likewise
+    ``colors``                (H, W, K, 3)      uint8, the layers' colors; only if they are not those that
+                                                `softseg.layers.layer_colors` finds
+    ``image_differences``     (H, W, 3)         uint8, the photo, exact, as differences along its rows
+    ``image``                 (H, W, 3)         floats instead of these, exact, if the photo has more than
+                                                8 bits
+    ``working_image``         (h, w, 3)         the photo as the affinities saw it, exact: uint8, or floats if
+                                                it was more; only if it is different
+    ``features``              (h, w, 3)         the preprocessed semantic features
+    ``superpixels``           (h, w)            int32, labels
+    ``affinity``              ()                str, the affinity's repr
+    ``eigenvalues``           (k,)              float64, the Laplacian's smallest
+    ``residuals``             (k,)              float64, of the eigenpairs
+    ``converged``             ()                bool, whether the eigensolver did
+    ``eigenvector_bytes``     (b, k, h * w)     uint8, see `softseg.formats.packing.packed`
+    ``eigenvector_step``      ()                float64, what they count
+    ``initial_coefficients``  (k + 1, K0)       float64, of the layers before grouping, in the eigenvectors
+                                                (of length 1) and the constant 1
+    ``timing_stages``         (t,)              str, the stages that were timed
+    ``timing_seconds``        (t,)              float64, how long each took
+    ``profile``               (n,)              uint8, the ICC profile of the photo's file; only if it had one
+    ``names``                 (K,)              str, what the layers are called; only if they have names
+    ========================  ================  =====================================================
 
     Earlier development versions wrote ``alphas`` (H, W, K) as float32, and ``image`` and ``colors`` always.
 
@@ -89,12 +93,29 @@ def save_npz(path: Path, result: Decomposition) -> None:
         The file; replaced if it is there.
     result : SoftSegmentation
         What to write.
+    names : iterable of str, optional
+        What the layers are called, in the order of ``result.alphas``. `SoftSegmentation.load` gives these
+        names to its result, and every format takes them from there. Default: the result's own, if it has any.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the names are not one line of text for each layer, all different
+        (`softseg.formats.names.checked_names`).
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> segment("photo.jpg").save("photo.npz")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/photo.npz")
+    ...     with np.load(f"{folder}/photo.npz") as archive:
+    ...         print(archive["features"].shape, archive["superpixels"].shape)
+    (10, 15, 3) (10, 15)
     """
+    called = given_names(result, names)
     with (
         whole_files(path.parent) as scratch,
         zipfile.ZipFile(scratch / path.name, "w", zipfile.ZIP_DEFLATED, compresslevel=FASTEST) as archive,
@@ -102,6 +123,8 @@ def save_npz(path: Path, result: Decomposition) -> None:
         for name, array in _yield_arrays(result):
             tick()
             _write(archive, name, array)
+        if called is not None:
+            _write(archive, "names", np.array(called, dtype=str))
 
 
 def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> dict[str, Any]:
@@ -132,9 +155,16 @@ def load_npz(path: str | os.PathLike[str], affinity: Affinity | None = None) -> 
 
     Examples
     --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
     >>> from softseg.formats import load_npz
-    >>> load_npz("photo.npz")["alphas"].shape  # doctest: +SKIP
-    (427, 640, 5)
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/photo.npz")
+    ...     parts = load_npz(f"{folder}/photo.npz")
+    >>> parts["alphas"].shape
+    (20, 30, 3)
     """
     try:
         return _build_parts(_read(path), affinity)
@@ -205,6 +235,9 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     with clear_errors("path", path, "read"):
         file = open(path, "rb")  # noqa: SIM115  # closed below; what is read of it may fail otherwise
     with file, _without_numbers():  # given a path, numpy leaves the file open if it is damaged
+        if not file.read(len(ARRAY)).startswith((*ZIP, ARRAY)):  # numpy takes any other for pickled objects
+            raise ValueError("it is no archive")
+        file.seek(0)
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array")
@@ -244,6 +277,7 @@ def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> di
             zip(arrays["timing_stages"].tolist(), arrays["timing_seconds"].tolist(), strict=True)
         ),
         "profile": arrays["profile"].tobytes() if "profile" in arrays else None,
+        "names": _find_names(arrays),
         "given_colors": arrays["colors"] / np.float32(255) if "colors" in arrays else None,
     }
 
@@ -251,6 +285,15 @@ def _build_parts(arrays: dict[str, np.ndarray], affinity: Affinity | None) -> di
 def _say_in_short(error: Exception) -> str:
     """Return an error's first line, or its name if it has none: a compiler's has dozens."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _find_names(arrays: dict[str, np.ndarray]) -> tuple[str, ...] | None:
+    if "names" not in arrays:
+        return None
+    try:
+        return tuple(checked_names(arrays["names"].tolist(), len(arrays["names"])))
+    except ValueError as error:
+        raise DamagedError(f"is not what layers can be called: {error}", "names") from None
 
 
 def _find_photo(arrays: dict[str, np.ndarray]) -> np.ndarray:

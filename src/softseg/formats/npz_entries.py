@@ -58,6 +58,7 @@ ENTRIES = {
     "largest_layer": Entry(("uint8", "uint16"), ("H", "W"), needed=False),
     "colors": Entry(("uint8",), ("H", "W", "K", 3), needed=False),
     "profile": Entry(("uint8",), ("n",), needed=False),
+    "names": Entry(("str",), ("K",), needed=False),
     "features": Entry(FLOATS, ("h", "w", 3), 0.0, 1.0),
     "superpixels": Entry(LABELS, ("h", "w"), 0.0, 2.0**31),
     "working_image": Entry(PHOTOS, ("h", "w", 3), 0.0, 1.0, needed=False),

@@ -16,7 +16,7 @@ from PIL import Image
 from softseg._files import whole_files
 from softseg.formats.blending import BLACK, blended_strips, check_blend
 from softseg.formats.color_space import OutputSpace
-from softseg.formats.names import checked_names, layer_names
+from softseg.formats.names import given_names, layer_names
 from softseg.formats.png import STRATEGY
 from softseg.formats.rounding import OPAQUE
 from softseg.images import eight_bits
@@ -62,8 +62,8 @@ def save_openraster(
         The profile of the colors, which every PNG holds: sRGB, or that of the photo's file, into which they
         are converted back; sRGB if it had none.
     names : iterable of str, optional
-        What the layers are called, in the order of ``result.alphas``. Default: where they are
-        (`softseg.formats.layer_names`).
+        What the layers are called, in the order of ``result.alphas``. Default: the result's own names,
+        or where they are (`softseg.formats.layer_names`).
 
     Raises
     ------
@@ -79,11 +79,20 @@ def save_openraster(
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> segment("photo.jpg").save("photo.ora")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from zipfile import ZipFile
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/photo.ora")
+    ...     with ZipFile(f"{folder}/photo.ora") as file:
+    ...         parts = file.namelist()
+    >>> sorted(part for part in parts if "layer" in part)
+    ['data/layer_1.png', 'data/layer_2.png', 'data/layer_3.png']
     """
     check_blend(blend)
-    called = layer_names(result) if names is None else checked_names(names, result.alphas.shape[2])
+    called = given_names(result, names) or layer_names(result)
     space = OutputSpace.of(result, profile)
     order = list(result.order)
     layers = _round(result, order, blend, space)

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from softseg._files import whole_files
 from softseg.formats.color_space import OutputSpace
-from softseg.formats.names import checked_names, within_file_name
+from softseg.formats.names import given_names, within_file_name
 from softseg.formats.rounding import rounded_opacities
 from softseg.images import eight_bits
 from softseg.layers.stack import color_strips
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 # How zlib looks for repetitions: among neighbors only. Photos have no others, so that files are as large as
-# with zlib's default, and take a third of the time (measured: docs/measurements/performance.md).
+# with zlib's default, and take a third of the time (measured: docs/notes/performance.md).
 STRATEGY = zlib.Z_RLE
 # What each file says about itself: a keyword of the PNG specification (section 11.3.3.2), and its text.
 MAKER = ("Software", "softseg")
@@ -56,7 +56,8 @@ def save_png_folder(
     names : iterable of str, optional
         What the layers are called, in the order of ``result.alphas``. Files are then called
         ``layer_1_sky.png``, with an underscore for each character that some system does not allow in names
-        of files; the title in the file has all letters. Default: they have numbers alone.
+        of files; the title in the file has all letters. Default: the result's own
+        names; without any, they have numbers alone.
     alphas : bool
         Whether files are gray and hold nothing but the layer's alpha, with 16 bits: ``alpha_1.png``,
         ``alpha_2.png``, ... Alphas are rounded so that they sum to exactly 65535. ``profile`` then says
@@ -72,13 +73,19 @@ def save_png_folder(
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> result = segment("photo.jpg")  # doctest: +SKIP
-    >>> result.save("layers", names=["sky", "cat"])  # doctest: +SKIP
-    >>> result.save("mattes", alphas=True)  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/layers", names=["sky", "cat", "sofa"])
+    ...     result.save(f"{folder}/mattes", alphas=True)
+    ...     sorted(path.name for path in Path(folder, "layers").iterdir())
+    ['layer_1_sky.png', 'layer_2_cat.png', 'layer_3_sofa.png']
     """
     count = result.alphas.shape[2]
-    titles = None if names is None else checked_names(names, count)
+    titles = given_names(result, names)
     space = OutputSpace.of(result, profile)
     kind = "alpha" if alphas else "layer"
     files = [f"{name}.png" for name in _name_files(kind, titles, count)]
@@ -136,11 +143,12 @@ def _remove_others(folder: Path, kind: str, written: list[str]) -> None:
         match = re.fullmatch(rf"{kind}_[1-9][0-9]*(_.*)?\.png", file.name)
         # Layers with a number alone were always ours, and say so only since they can have names.
         was_ours = match and kind == "layer" and not match[1]
-        if match and file.stat().st_ino not in kept and (was_ours or _is_ours(file)):
+        if match and file.stat().st_ino not in kept and (was_ours or is_ours(file)):
             file.unlink()
 
 
-def _is_ours(file: Path) -> bool:
+def is_ours(file: Path) -> bool:
+    """Return whether a picture says that softseg wrote it; other programs leave that out."""
     try:
         with PngImageFile(file) as picture:
             return picture.info.get(MAKER[0]) == MAKER[1]

@@ -14,7 +14,7 @@ from softseg._extras import require
 from softseg._files import whole_files
 from softseg.formats.blending import blended_strips, check_blend
 from softseg.formats.color_space import OutputSpace
-from softseg.formats.names import checked_names, layer_names
+from softseg.formats.names import given_names, layer_names
 from softseg.formats.psd_base import GROUP, read_base, space_of, with_document
 from softseg.formats.psd_document import Plane, as_run_lengths, compress_rows, embed, fill, outline
 from softseg.images import eight_bits
@@ -57,8 +57,8 @@ def save_psd(
         The profile of the colors, which the file holds: sRGB, or that of the photo's file, into which they
         are converted back; sRGB if it had none.
     names : iterable of str, optional
-        What the layers are called, in the order of ``result.alphas``. Default: where they are
-        (`softseg.formats.layer_names`).
+        What the layers are called, in the order of ``result.alphas``. Default: the result's own names,
+        or where they are (`softseg.formats.layer_names`).
     base : str or path, optional
         A Photoshop file of RGB with 8 bits and the photo's size, to which the layers are added: as a group on
         top, named ``softseg`` and hidden, so that the file looks as it did. All else in it stays as it is,
@@ -87,12 +87,23 @@ def save_psd(
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> segment("photo.jpg").save("photo.psd", blend="normal")  # doctest: +SKIP
-    >>> segment("retouched.psd").save("layered.psd", base="retouched.psd")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from psd_tools import PSDImage
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/photo.psd", blend="normal", names=["sky", "cat", "sofa"])
+    ...     psd = PSDImage.open(f"{folder}/photo.psd")
+    >>> sorted(layer.name for layer in psd)
+    ['cat', 'sky', 'sofa']
+
+    Layers can be put on top of a picture that has been worked on:
+
+    >>> result.save("layered.psd", base="retouched.psd")  # doctest: +SKIP
     """
     check_blend(blend)
-    called = layer_names(result) if names is None else checked_names(names, result.alphas.shape[2])
+    called = given_names(result, names) or layer_names(result)
     size = result.image.shape[:2]
     given = None if base is None else read_base(base, *size)
     if given is not None and profile != "srgb":

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 class Format:
     """A file format: what it is for, what writes it, and what reads it if that can be done.
 
-    Attributes
+    Every parameter is an attribute of the same name. `softseg.testing.FormatCase` has the tests that a new
+    format must pass, and the guides have a whole one (docs/guides/own-file-format.md).
+
+    Parameters
     ----------
     meaning : str
         What a file of it is to a person, in a few words; the command line says so.
@@ -48,6 +51,29 @@ class Format:
     ------
     ValueError
         If the writer, reader or check is a text that is not of this form.
+
+    See Also
+    --------
+    softseg.formats.register : Makes a format known by its suffix.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from softseg.formats import Format
+    >>> from softseg.testing import random_result
+    >>> def save_means(path, result, digits=3):
+    ...     path.write_text(str(result.alphas.mean(axis=(0, 1)).round(digits)))
+    >>> shares = Format("the layers' shares of the photo", save_means)
+    >>> shares.check_options({"digits": 2})                     # nothing keeps it from writing
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "shares.txt")
+    ...     shares.load_writer()(path, random_result(np.random.default_rng(0), 20, 30, 2), digits=2)
+    ...     path.read_text().count(".")
+    2
+    >>> shares.load_reader() is None
+    True
     """
 
     meaning: str
@@ -62,18 +88,52 @@ class Format:
                 Reference(function)  # raises
 
     def load_writer(self) -> Callable[..., None]:
-        """Return the function that writes."""
+        """Return the function that writes, and import it if that has not been done.
+
+        Returns
+        -------
+        callable
+            It takes a path, a result, and options by name.
+
+        Raises
+        ------
+        ImportError
+            If its module, or a package that this needs, is not installed.
+        """
         return Reference(self.writer).load() if isinstance(self.writer, str) else self.writer
 
     def check_options(self, options: dict[str, Any]) -> None:
-        """Raise what keeps the writer from writing with these options, whatever the result."""
+        """Raise what keeps the writer from writing with these options, whatever the result.
+
+        Parameters
+        ----------
+        options : dict of str to object
+            The options that the writer will be given, by name.
+
+        Raises
+        ------
+        ImportError
+            If a package is missing that the writer needs; or whatever ``check`` raises.
+        """
         self.load_writer()  # whose module imports what it cannot do without
         if self.check is not None:
             check = Reference(self.check).load() if isinstance(self.check, str) else self.check
             check(**options)
 
     def load_reader(self) -> Callable[..., dict[str, Any]] | None:
-        """Return the function that reads; None if there is none."""
+        """Return the function that reads, and import it if that has not been done.
+
+        Returns
+        -------
+        callable or None
+            It takes a path and an affinity or None, and returns the arguments of a result. None if files of
+            this format are written only.
+
+        Raises
+        ------
+        ImportError
+            If its module, or a package that this needs, is not installed.
+        """
         return Reference(self.reader).load() if isinstance(self.reader, str) else self.reader
 
 
@@ -145,7 +205,18 @@ def register(suffix: str, new: Format | str) -> None:
 
 
 def format_of(path: str | os.PathLike[str]) -> Format | None:
-    """Return the format that a path's suffix stands for; None if it stands for none.
+    """Return the format that a path's suffix stands for.
+
+    Parameters
+    ----------
+    path : str or path
+        A path, of which only the suffix counts, in lower case or capitals. A path without a suffix is a
+        folder.
+
+    Returns
+    -------
+    Format or None
+        None if the suffix stands for no format.
 
     Examples
     --------
@@ -199,11 +270,17 @@ def save(path: str | os.PathLike[str], result: Decomposition, **options: Any) ->
 
     Examples
     --------
-    >>> from softseg import segment
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from pathlib import Path
     >>> from softseg.formats import save
-    >>> result = segment("photo.jpg")  # doctest: +SKIP
-    >>> save("photo.npz", result)  # doctest: +SKIP
-    >>> save("photo.psd", result, blend="normal")  # doctest: +SKIP
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     save(f"{folder}/photo.npz", result)
+    ...     save(f"{folder}/photo.ora", result, blend="normal")
+    ...     sorted(path.name for path in Path(folder).iterdir())
+    ['photo.npz', 'photo.ora']
     """
     path = Path(path)
     writer = _find_format(path).load_writer()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from softseg._files import whole_files
-from softseg.formats.names import checked_names, layer_names
+from softseg.formats.names import given_names, layer_names
 from softseg.formats.rounding import rounded_opacities
 from softseg.progress import tick
 
@@ -37,8 +37,8 @@ def save_tiff(path: Path, result: Decomposition, names: Iterable[str] | None = N
     result : SoftSegmentation
         What to write.
     names : iterable of str, optional
-        What the pages are called, in the order of ``result.alphas``; in UTF-8. Default: where the layers are
-        (`softseg.formats.layer_names`).
+        What the pages are called, in the order of ``result.alphas``; in UTF-8. Default: the result's own
+        names, or where the layers are (`softseg.formats.layer_names`).
 
     Raises
     ------
@@ -48,12 +48,20 @@ def save_tiff(path: Path, result: Decomposition, names: Iterable[str] | None = N
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> segment("photo.jpg").save("alphas.tif")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from tifffile import imread
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/alphas.tif")
+    ...     pages = imread(f"{folder}/alphas.tif")
+    >>> pages.shape, pages.dtype.name, bool((pages.sum(axis=0) == 65535).all())
+    ((3, 20, 30), 'uint16', True)
     """
     from tifffile import TiffWriter
 
-    called = layer_names(result) if names is None else checked_names(names, result.alphas.shape[2])
+    called = given_names(result, names) or layer_names(result)
     opacities = rounded_opacities(result.alphas, np.uint16)
     with (
         whole_files(path.parent) as scratch,

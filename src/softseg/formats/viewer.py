@@ -25,7 +25,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.measure import approximate_polygon, find_contours
 
 from softseg._files import whole_files
-from softseg.formats.names import checked_names, layer_names
+from softseg.formats.names import given_names, layer_names
 from softseg.formats.png import STRATEGY
 from softseg.images import eight_bits, shrink
 from softseg.layers.arrangement import distinct_colors
@@ -64,8 +64,8 @@ def save_html(path: Path, result: Decomposition, names: Iterable[str] | None = N
     result : SoftSegmentation
         What to write. A photo above a million pixels is shrunk to that, and the page says so.
     names : iterable of str, optional
-        What the layers are called, in the order of ``result.alphas``. Default: where they are
-        (`softseg.formats.layer_names`).
+        What the layers are called, in the order of ``result.alphas``. Default: the result's own names,
+        or where they are (`softseg.formats.layer_names`).
 
     Raises
     ------
@@ -79,8 +79,16 @@ def save_html(path: Path, result: Decomposition, names: Iterable[str] | None = N
 
     Examples
     --------
-    >>> from softseg import segment
-    >>> segment("photo.jpg").save("photo.html")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from softseg.testing import random_result
+    >>> result = random_result(np.random.default_rng(0), 20, 30, 3)     # stands for segment("photo.jpg")
+    >>> with TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/photo.html")
+    ...     page = Path(folder, "photo.html").read_text(encoding="utf-8")
+    >>> "<title>photo" in page
+    True
     """
     title = path.stem.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no text
     page = make_page(result, title, names)
@@ -90,7 +98,7 @@ def save_html(path: Path, result: Decomposition, names: Iterable[str] | None = N
 
 def make_page(result: Decomposition, title: str, names: Iterable[str] | None = None) -> str:
     """Return the page that `save_html` writes, with this title."""
-    called = layer_names(result) if names is None else checked_names(names, result.alphas.shape[2])
+    called = given_names(result, names) or layer_names(result)
     return _write_page(title, _collect_content(title, result, called))
 
 

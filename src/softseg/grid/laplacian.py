@@ -51,6 +51,10 @@ class Laplacian:
     TypeError, ValueError
         If the matrix is not sparse, not (H*W, H*W), not finite or not symmetric.
 
+    References
+    ----------
+    Aksoy et al. 2018, Section 3.1.
+
     Examples
     --------
     >>> import numpy as np
@@ -113,7 +117,7 @@ class Laplacian:
 
 
 def laplacian_of(affinity: sparse.csr_array, image: Float[np.ndarray, "H W 3"]) -> Laplacian:
-    """Return ``L = D - W``, where D holds the signed row sums of W (Aksoy et al. 2018, Section 3.1).
+    """Return the Laplacian ``L = D - W`` of affinities, where D holds the signed row sums of W.
 
     Parameters
     ----------
@@ -131,6 +135,10 @@ def laplacian_of(affinity: sparse.csr_array, image: Float[np.ndarray, "H W 3"]) 
     ------
     TypeError, ValueError
         If the affinities are not a sparse array, or one is not finite or exceeds 1e20.
+
+    References
+    ----------
+    Aksoy et al. 2018, Section 3.1.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from softseg.grid._link_kernels import split
 # The share of the far links' diagonal that is inverted together with the near links. Without it, the inverse
 # is far too large for vectors that are smooth locally but not across the far links. With all of it, the
 # inverse is too small for vectors that are smooth across both. With one half, LOBPCG needs five to seven
-# iterations: docs/measurements/performance.md, "Eigenvectors".
+# iterations: docs/notes/performance.md, "Eigenvectors".
 FAR_SHARE = 0.5
 
 

@@ -17,7 +17,7 @@ from softseg.grid.links import FAR_SHARE, LOCAL_RADIUS, Links
 # 1e-6. Chosen by the project's own tests.
 RESIDUAL_TOLERANCE = 1e-7
 # The number of iterations after which the solver gives up. It needs two where all links are near, and about
-# ten with the links between superpixels (docs/guides/selection.md).
+# ten with the links between superpixels (docs/notes/selection.md).
 MOST_ITERATIONS = 500
 # What is added to the diagonal of a local part that is not positive definite: this multiple of the mean
 # diagonal entry over the number of pixels, and more by a factor until it is enough. The first is the least

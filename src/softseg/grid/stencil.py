@@ -30,7 +30,9 @@ LINKS = _kernels.HALF_STENCIL - 1  # the number of planes; the pixel itself is n
 class Stencil:
     """A symmetric matrix over H x W pixels: near links as planes, the few far ones as a small graph.
 
-    Attributes
+    Conjugate gradients multiply planes by it: one plane for each layer, with zeros at both ends.
+
+    Parameters
     ----------
     shape : tuple of int
         Height and width of the image, in pixels.
@@ -39,8 +41,8 @@ class Stencil:
         where that pixel lies outside the image.
     diagonal : ndarray, shape (H*W,)
         The diagonal of the matrix.
-    far : tuple, optional
-        The pixels (S,) that have far links, and the matrix (S, S) of those links.
+    far : tuple of an array of shape (S,) and a sparse matrix of shape (S, S), optional
+        The pixels that have far links, and those links. Default: there are none.
 
     Examples
     --------
@@ -53,6 +55,8 @@ class Stencil:
     >>> inner = stencil.multiply(stencil.diagonal[None], 0.0, stencil.padded(plane), product)
     >>> bool(np.allclose(product[0], laplacian.matrix @ plane[0]))
     True
+    >>> stencil.inside(stencil.padded(plane)).shape
+    (1, 30)
     """
 
     shape: tuple[int, int]
@@ -62,7 +66,18 @@ class Stencil:
 
     @classmethod
     def of(cls, laplacian: Laplacian) -> Stencil:
-        """Return the stencil that holds all entries of a Laplacian."""
+        """Return the stencil that holds all entries of a Laplacian.
+
+        Parameters
+        ----------
+        laplacian : Laplacian
+            Its far links become the small graph.
+
+        Returns
+        -------
+        Stencil
+            The same matrix.
+        """
         (height, width), matrix = laplacian.shape, laplacian.matrix
         half, diagonal = _make_planes((height, width)), np.zeros(height * width)
         is_far, far_entries = np.zeros(matrix.nnz, bool), np.zeros(height * width, matrix.indptr.dtype)
@@ -87,6 +102,22 @@ class Stencil:
         ----------
         affinity : ndarray, shape (H, W, 13)
             Each pixel's affinities to itself and to the twelve near neighbors that follow it.
+
+        Returns
+        -------
+        Stencil
+            The Laplacian ``D - W``, which has no far links.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from softseg import MattingAffinity, Scene
+        >>> from softseg.grid import Stencil
+        >>> photo = np.random.default_rng(0).random((5, 6, 3))
+        >>> stencil = Stencil.of_half_stencil(MattingAffinity().half_stencil(photo))
+        >>> laplacian = MattingAffinity().laplacian(Scene(photo))
+        >>> bool(np.allclose(stencil.diagonal, laplacian.matrix.diagonal()))
+        True
         """
         height, width, _ = affinity.shape
         half = _make_planes((height, width))
@@ -103,11 +134,33 @@ class Stencil:
         return _reach(self.shape[1])
 
     def padded(self, planes: Float[np.ndarray, "K N"]) -> Float[np.ndarray, "K P"]:
-        """Return planes with ``pad`` zeros at both ends, as `multiply` wants them."""
+        """Return planes with ``pad`` zeros at both ends, as `multiply` wants them.
+
+        Parameters
+        ----------
+        planes : ndarray, shape (K, H*W)
+            One plane for each layer, pixels in row-major order.
+
+        Returns
+        -------
+        ndarray, shape (K, pad + H*W + pad)
+            A copy.
+        """
         return np.pad(planes, ((0, 0), (self.pad, self.pad)))
 
     def inside(self, padded: Float[np.ndarray, "K P"]) -> Float[np.ndarray, "K N"]:
-        """Return padded planes without their padding, as a view."""
+        """Return padded planes without their padding.
+
+        Parameters
+        ----------
+        padded : ndarray, shape (K, pad + H*W + pad)
+            What `padded` returned.
+
+        Returns
+        -------
+        ndarray, shape (K, H*W)
+            A view of the same memory.
+        """
         return padded[:, self.pad : -self.pad]
 
     def multiply(
@@ -117,7 +170,7 @@ class Stencil:
         planes: Float[np.ndarray, "K P"],
         out: Float[np.ndarray, "K N"],
     ) -> float:
-        """Write ``(Id x L + coupling * 1 1' x Id) planes`` to ``out``, with a diagonal other than that of L.
+        """Multiply planes by ``Id x L + coupling * 1 1' x Id``, with a diagonal other than that of L.
 
         Parameters
         ----------
@@ -128,7 +181,7 @@ class Stencil:
         planes : ndarray, shape (K, pad + H*W + pad)
             The layers, padded with zeros.
         out : ndarray, shape (K, H*W)
-            Overwritten.
+            The product is written to it.
 
         Returns
         -------

@@ -91,8 +91,8 @@ def back_to_front(result: LayerStack) -> tuple[int, ...]:
 def description(result: LayerStack) -> str:
     """Return what a result's repr says: its size and, from back to front, its layers.
 
-    Of each layer it says the index (from 0, as `SoftSegmentation.edit` takes it), the share of the photo's
-    area, and the mean color as red, green and blue in hexadecimal digits, as in HTML.
+    Of each layer it says the index (from 0, as `softseg.SoftSegmentation.edit` takes it), the share of the
+    photo's area, and the mean color as red, green and blue in hexadecimal digits, as in HTML.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from softseg._threads import on_all_cores, row_blocks
 from softseg.layers._kernels import link_pixels, sweep
 from softseg.progress import tick
 
-# All three are chosen by the error on composites whose layers are known (measured: docs/guides/colors.md).
+# All three are chosen by the error on composites whose layers are known (measured: docs/notes/colors.md).
 # The link of two neighbors with the same alphas; the link of two pixels of different opaque layers is 1 more.
 LEAST_LINK = 0.03
 # How many times the equations of each size of the pyramid are gone through.

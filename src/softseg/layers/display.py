@@ -88,6 +88,14 @@ def preview(result: Decomposition) -> bytes:
     -------
     bytes
         The PNG file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.layers import preview
+    >>> from softseg.testing import random_result
+    >>> preview(random_result(np.random.default_rng(0), 20, 30, 3))[1:4]
+    b'PNG'
     """
     sheet = contact_sheet(result, [f"[{k}]" for k in range(result.alphas.shape[2])])
     file = io.BytesIO()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Eigenvectors enter the likeness with the weight 1 / (eigenvalue + LOCALITY / number of pixels): the smaller,
 # the farther likeness reaches. A pattern's eigenvalue falls as the inverse of the number of pixels, too.
-# Measured, as CLEAR and CONTRAST are: docs/guides/selection.md.
+# Measured, as CLEAR and CONTRAST are: docs/notes/selection.md.
 LOCALITY = 3
 # Superpixels whose likeness is less than this from the threshold have no say. Likeness is a cosine less a
 # distance of features, so 1 is the same.
@@ -64,10 +64,10 @@ def select(
     ----------
     result : SoftSegmentation
         The decomposed photo.
-    point : (x, y), optional
-        A pixel of the object, counted from the top left corner.
-    foreground, background : array_like, optional
-        Pixels of the object and of the rest: (n, 2) as x, y, or an (H, W) mask. A background may be given
+    point : (x, y) of int, optional
+        A pixel of the object, x to the right and y down from the top left corner, from 0.
+    foreground, background : array_like, shape (n, 2) or (H, W), optional
+        Pixels of the object and of the rest: (x, y) of each, or a mask. A background may be given
         with a point or with a foreground.
     lasso : array_like, shape (n, 2), optional
         Corners (x, y) of an outline about the object. What is outside is not selected; what is inside is,

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from softseg.layers.arrangement import back_to_front, description
 from softseg.layers.colors import layer_colors, piece_rows, solve_in_pieces
 from softseg.layers.edits import Stack, composite, edited
+from softseg.refinement import refine_layers
 
 if TYPE_CHECKING:
     from softseg.eigen import Eigenpairs
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerStack:
     """A photo and its soft layers.
+
+    ``image`` and ``alphas`` are attributes; `colors`, `rgba` and `order` follow from the two.
 
     Parameters
     ----------
@@ -49,6 +52,12 @@ class LayerStack:
     >>> stack.composite((0, 0, 0), layers=[0])[0, [0, -1]]
     array([[1. , 0.8, 0. ],
            [0. , 0. , 0. ]], dtype=float32)
+    >>> stack.edit(1, lambda colors: 1 - colors).image[0, -1].round(2)
+    array([0. , 0.2, 1. ])
+    >>> stack.refined().alphas.shape
+    (20, 30, 2)
+    >>> stack.recolored(1 - stack.colors).image[0, 0].round(2)
+    array([0. , 0.2, 1. ])
     """
 
     image: Float[np.ndarray, "H W 3"]
@@ -73,12 +82,12 @@ class LayerStack:
 
     @property
     def rgba(self) -> Float[np.ndarray, "K H W 4"]:
-        """Each layer's colors and (straight) alpha, float32, (K, H, W, 4)."""
+        """Each layer's colors and its alpha, which is straight, float32 in [0, 1], (K, H, W, 4)."""
         return np.moveaxis(np.concatenate([self.colors, self.alphas[..., None]], axis=3), 2, 0)
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The layers' indices from back to front; see `softseg.layers.back_to_front`."""
+        """The layers' indices from back to front, K integers; see `softseg.layers.back_to_front`."""
         return back_to_front(self)
 
     def composite(self, background: Any = None, layers: Sequence[int] | None = None) -> np.ndarray:
@@ -87,14 +96,20 @@ class LayerStack:
         Parameters
         ----------
         background : color, path, PIL image or array_like, shape (H, W, 3), optional
-            What shows where the chosen layers are not. Default: nothing, and an RGBA image is returned.
+            What shows where the chosen layers are not. A color is three numbers in [0, 1]. Default: nothing,
+            and an RGBA image is returned.
         layers : sequence of int, optional
-            The indices of the layers that are put there. Default: all.
+            The indices of the layers that are put there, each once, from 0. Default: all.
 
         Returns
         -------
         ndarray, shape (H, W, 3) or (H, W, 4)
             Float32 in [0, 1]. See `softseg.layers.composite`.
+
+        Raises
+        ------
+        TypeError, ValueError, FileNotFoundError
+            In one line that names the argument, if the background or the layers are not as above.
         """
         return composite(self, background, layers)
 
@@ -104,7 +119,7 @@ class LayerStack:
         Parameters
         ----------
         layer : int
-            The layer's index.
+            The layer's index, from 0.
         function : callable
             It takes colors (H, W, 3) and returns colors (H, W, 3), both in [0, 1].
 
@@ -113,6 +128,11 @@ class LayerStack:
         same type as self
             It has the layer's new colors and an ``image`` that shows them. All else still belongs to the
             photo as it was. See `softseg.layers.edited`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            In one line that names the argument, if there is no such layer or no such colors come back.
         """
         return edited(self, layer, function)
 
@@ -131,6 +151,20 @@ class LayerStack:
         """
         image = np.einsum("hwk,hwkc->hwc", self.alphas, colors, dtype=float)
         return replace(self, image=np.clip(image, 0, 1), given_colors=np.asarray(colors, dtype=np.float32))
+
+    def refined(self: Stack) -> Stack:
+        """Return the same photo with layers that are clean inside.
+
+        Each layer is taken for a rough mask of an object, whose edge is found anew in the photo: see
+        `softseg.refine`. Pixels well inside one layer then belong to it alone. On known mattes this takes
+        15 % off the layers' error, and leaves it as it was where they are soft (docs/guides/refining.md).
+
+        Returns
+        -------
+        same type as self
+            Its colors are found anew when they are asked for.
+        """
+        return replace(self, alphas=refine_layers(self.image, self.alphas))
 
     def __repr__(self) -> str:
         return description(self)
@@ -197,36 +231,43 @@ def given_colors(result: Decomposition | LayerStack) -> Float[np.ndarray, "H W K
 class Decomposition(Protocol):
     """What selection, propagation, files and the contact sheet need: the layers, and how they were found.
 
-    `softseg.SoftSegmentation` is one. Any other object with these attributes may stand in for it.
+    `softseg.SoftSegmentation` is one. Any other object with these attributes may stand in for it. It is a
+    protocol for type checkers (`typing.Protocol`), and no class to make objects of.
+
+    Examples
+    --------
+    >>> from softseg.layers import Decomposition, contact_sheet
+    >>> def save_sheet(result: Decomposition, path: str) -> None:
+    ...     contact_sheet(result).save(path)
     """
 
     @property
     def image(self) -> Float[np.ndarray, "H W 3"]:
-        """The photo, float in [0, 1]."""
+        """The photo, float in [0, 1], (H, W, 3)."""
 
     @property
     def alphas(self) -> Float[np.ndarray, "H W K"]:
-        """The layers, float32, each in [0, 1]."""
+        """The layers' opacities, float32 in [0, 1], (H, W, K). They sum to 1 over the layers."""
 
     @property
     def colors(self) -> Float[np.ndarray, "H W K 3"]:
-        """The layers' colors, float32 in [0, 1]."""
+        """The layers' colors, float32 in [0, 1], (H, W, K, 3)."""
 
     @property
     def rgba(self) -> Float[np.ndarray, "K H W 4"]:
-        """Each layer's colors and alpha, float32."""
+        """Each layer's colors and its alpha, float32 in [0, 1], (K, H, W, 4)."""
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The layers' indices from back to front."""
+        """The layers' indices from back to front, K integers."""
 
     @property
     def scene(self) -> Scene:
-        """What the affinities saw, at working size (h, w)."""
+        """What the affinities saw, at the working size (h, w)."""
 
     @property
     def features(self) -> Float[np.ndarray, "h w C"]:
-        """The preprocessed semantic features, in [0, 1]."""
+        """The preprocessed semantic features, float in [0, 1], (h, w, 3)."""
 
     @property
     def affinity(self) -> Any:
@@ -234,16 +275,16 @@ class Decomposition(Protocol):
 
     @property
     def eigenpairs(self) -> Eigenpairs:
-        """The Laplacian's smallest eigenpairs."""
+        """The smallest eigenpairs of the Laplacian."""
 
     @property
     def laplacian(self) -> Laplacian:
-        """The affinities' Laplacian, at working size."""
+        """The Laplacian of the affinity, at the working size, (h*w, h*w)."""
 
     @property
     def initial_alphas(self) -> Float[np.ndarray, "h w K0"]:
-        """The layers before grouping."""
+        """The layers before grouping, float, (h, w, K0)."""
 
     @property
     def timings(self) -> dict[str, float]:
-        """How long each stage took, in seconds."""
+        """How long each stage took, in seconds, by its name."""

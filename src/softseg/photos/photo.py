@@ -18,14 +18,16 @@ MATTING_WINDOW = 3
 class Photo:
     """A photo as `softseg.read_photo` returns it; `softseg.segment` and all that take photos take it.
 
+    Every parameter is an attribute of the same name. NumPy takes a photo for an array of its pixels.
+
     Parameters
     ----------
     pixels : ndarray, shape (H, W, 3)
-        sRGB in [0, 1], float64. Where the photo is transparent, it lies over a background.
+        Colors in sRGB, float64 in [0, 1]. Where the photo is transparent, it lies over a background.
     profile : bytes, optional
         The ICC profile of the file, from which the colors were converted. Default: it had none.
     opacity : ndarray, shape (H, W), optional
-        1 where the photo is opaque, float32 in [0, 1], if what is transparent becomes a layer of its own.
+        Float32 in [0, 1], 1 where the photo is opaque, if what is transparent becomes a layer of its own.
         Default: it is opaque everywhere.
 
     Raises
@@ -60,7 +62,7 @@ class Photo:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Height, width, and 3."""
+        """The height and the width, in pixels, and 3."""
         return self.pixels.shape[0], self.pixels.shape[1], 3
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -42,7 +42,7 @@ def read_photo(
 
     Parameters
     ----------
-    source : path, file, PIL image, array_like or Photo
+    source : path, file, PIL image, Photo or array_like, shape (H, W, 3)
         A file that Pillow or tifffile reads, by name or opened for reading bytes; an opened PIL image; or an
         array of shape (H, W, 3), or (H, W) for grays, or (H, W, 4) or (H, W, 2) with the opacity as the last
         channel, of uint8, uint16 or floats in [0, 1]. What a masked array masks is transparent. At least 3x3
@@ -120,12 +120,25 @@ def as_photo(
 
     Parameters
     ----------
-    image : path, file, PIL image, array_like or Photo
+    image : path, file, PIL image, Photo or array_like, shape (H, W, 3)
         The photo.
     name : str
         The name of the argument in errors and warnings.
-    frame, channels, white, background, max_pixels
-        As for `read_photo`.
+    frame : int, optional
+        Which picture of several; as for `read_photo`, and so are all that follow.
+    channels : int or sequence of one or three int, optional
+        Which channels become gray, or red, green and blue.
+    white : float, optional
+        The level that becomes 1.
+    background : color or "layer", optional
+        What a transparent photo is put over.
+    max_pixels : int, optional
+        The most pixels that a file may have.
+
+    Returns
+    -------
+    Photo
+        The photo; the same object if it is one already.
 
     Raises
     ------
@@ -139,14 +152,7 @@ def as_photo(
     >>> as_photo(np.zeros((20, 30), dtype=np.uint8))
     <Photo: 30x20 pixels>
     """
-    if frame is not None:
-        check_count("frame", frame, least=0)
-    if max_pixels is not None:
-        check_count("max_pixels", max_pixels)
-    if white is not None:
-        check_positive("white", white)
-    color = WHITE if background is None else parse_background(background)
-    picked = None if channels is None else _check_channels(channels)
+    color, picked = check_reading(frame, channels, white, background, max_pixels)
     if isinstance(image, Photo):
         if any(option is not None for option in (frame, channels, white, background, max_pixels)):
             raise ValueError(f"{name}: it is read already: give its options to the read_photo that read it")
@@ -164,6 +170,26 @@ def as_photo(
         )
     _check_size(decoded.levels, name)
     return _develop(_pick(decoded, picked, name), white, color, background is None, name)
+
+
+def check_reading(
+    frame: Any = None, channels: Any = None, white: Any = None, background: Any = None, max_pixels: Any = None
+) -> tuple[Any, list[int] | None]:
+    """Return the background's color and the channels; raise if an option is none, whatever the photo is.
+
+    Parameters
+    ----------
+    frame, channels, white, background, max_pixels
+        As for `read_photo`.
+    """
+    if frame is not None:
+        check_count("frame", frame, least=0)
+    if max_pixels is not None:
+        check_count("max_pixels", max_pixels)
+    if white is not None:
+        check_positive("white", white)
+    color = WHITE if background is None else parse_background(background)
+    return color, None if channels is None else _check_channels(channels)
 
 
 def _is_file(image: Any) -> bool:

@@ -18,11 +18,11 @@ DIRECTION_SMOOTHING = 1.0
 
 # An edge whose median lies nearer to the mask's than this, in pixels, is taken to lie there: a mask's edge is
 # known to half a pixel. A mask of hairs loses them when it is moved by a pixel. Chosen by the project:
-# docs/guides/refining.md.
+# docs/notes/refining.md.
 LEAST_SHIFT = 1.5
 
 # How far along the edge its spread is averaged: the standard deviation, as a share of the picture's longer
-# side. Chosen by the project: docs/guides/refining.md.
+# side. Chosen by the project: docs/notes/refining.md.
 ALONG = 30 / 320
 
 # The weight that the spread of the whole edge has in the average of each place, as a share of the mean weight
@@ -42,13 +42,34 @@ class Edge:
     spread : ndarray, shape (H, W)
         How far the edge is spread about that, in pixels, near each place: little at the edge of a table, much
         in hair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.refinement import Edge
+    >>> edge = Edge(shift=-1.5, spread=np.ones((4, 6)))         # in a copy of half the size
+    >>> edge.enlarged(2.0, (8, 12)).shift
+    -3.0
     """
 
     shift: float
     spread: Float[np.ndarray, "H W"]
 
     def enlarged(self, factor: float, shape: tuple[int, int]) -> Edge:
-        """Return the same edge in a picture that is larger by a factor and has another shape."""
+        """Return the same edge in a picture that is larger by a factor and has another shape.
+
+        Parameters
+        ----------
+        factor : float
+            By how much lengths grow.
+        shape : tuple of int
+            Height and width of the larger picture, in pixels.
+
+        Returns
+        -------
+        Edge
+            In pixels of the larger picture.
+        """
         rows, columns = (
             np.minimum(np.arange(new) * old // new, old - 1)
             for new, old in zip(shape, self.spread.shape, strict=True)
@@ -96,13 +117,14 @@ def find_edge(alpha: Float[np.ndarray, "H W"], distance: Float[np.ndarray, "H W"
     alpha : ndarray, shape (H, W)
         The rough matte, in [0, 1].
     distance : ndarray, shape (H, W)
-        Signed distances to the mask's edge.
+        Signed distances to the mask's edge, in pixels, as `signed_distance` returns them.
     reach : float
         How far from the mask's edge, in pixels, the matte was free.
 
     Returns
     -------
     Edge
+        In pixels.
 
     Examples
     --------

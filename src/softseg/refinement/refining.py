@@ -21,20 +21,20 @@ from softseg.sparsify.simplex import project_to_simplex
 from softseg.upsampling import upsample
 
 # The edge is looked for in a copy of the photo of at most this many pixels, so far from the mask's edge, in
-# pixels of the copy. Chosen by the project: docs/guides/refining.md.
+# pixels of the copy. Chosen by the project: docs/notes/refining.md.
 SEARCH_PIXELS = 320 * 240
 SEARCH_REACH = 14.0
 
 # Larger photos are refined in a copy of this many pixels, and the matte is carried up by local affine models
-# of the photo's colors, as layers are. Chosen by the project: docs/guides/refining.md.
+# of the photo's colors, as layers are. Chosen by the project: docs/notes/refining.md.
 SOLVED_PIXELS = 640 * 480
 
 # How far from the edge alphas are unknown where it has no spread, in pixels. Chosen by the project:
-# docs/guides/refining.md.
+# docs/notes/refining.md.
 BAND = 3.0
 
 # How strongly the matte is pulled to what the colors nearby say, where those are sure of it, against the
-# energy of the matting Laplacian. Chosen by the project: docs/guides/refining.md.
+# energy of the matting Laplacian. Chosen by the project: docs/notes/refining.md.
 PULL = 0.05
 
 # A mask's values between these are unknown wherever they are: somebody was not sure.
@@ -66,8 +66,8 @@ def refine(image: Any, mask: Any) -> Float32[np.ndarray, "H W *K"]:
     ----------
     image : path, PIL image, array_like of shape (H, W, 3), or Photo
         The photo; what `softseg.read_photo` takes.
-    mask : path, PIL image, array_like, dict, or list of them
-        A mask, (H, W): booleans; floats in [0, 1], of which those between 0.1 and 0.9 count as unsure;
+    mask : path, PIL image, array_like of shape (H, W), dict, or list of them
+        A mask: booleans; floats in [0, 1], of which those between 0.1 and 0.9 count as unsure;
         integers 0 and 1, 0 and 255, or grays of 8 bits; a COCO mask in run lengths, or an annotation that has
         one; a picture's file, of which the opacity counts where there is any. Masks of the photo's aspect
         ratio and another size are resized. Several masks at once, as a label map (H, W) of the numbers
@@ -89,7 +89,7 @@ def refine(image: Any, mask: Any) -> Float32[np.ndarray, "H W *K"]:
     ----------
     Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting", PAMI 2008; Wang and Cohen,
     "Optimized Color Sampling for Robust Matting", CVPR 2007. How the band is chosen is the project's own
-    (docs/guides/refining.md).
+    (docs/notes/refining.md).
 
     Examples
     --------
@@ -143,9 +143,19 @@ def refine_layers(
 def _refine_together(
     photo: Float64[np.ndarray, "H W 3"], masks: list[Float32[np.ndarray, "H W"]]
 ) -> Float32[np.ndarray, "H W K"]:
-    """Refine masks that together cover the photo to layers that sum to one."""
-    layers = [_refine_one(photo, mask) if 0 < np.mean(mask > 0.5) < 1 else mask for mask in masks]
-    return project_to_simplex(np.stack(layers, axis=2)).astype(np.float32)
+    """Refine masks that together cover the photo to layers that sum to one. Empty ones stay so."""
+    present = [k for k, mask in enumerate(masks) if mask.any()]
+    alphas = np.empty((*photo.shape[:2], len(present)), np.float32)
+    for i, k in enumerate(present):
+        refinable = 0 < np.mean(masks[k] > 0.5) < 1
+        alphas[..., i] = _refine_one(photo, masks[k]) if refinable else masks[k]
+    alphas = project_to_simplex(alphas).astype(np.float32)
+    if len(present) == len(masks):
+        return alphas
+    # One layer after another in memory, of which only those that are written to take any.
+    layers = np.moveaxis(np.zeros((len(masks), *photo.shape[:2]), np.float32), 0, 2)
+    layers[..., present] = alphas
+    return layers
 
 
 def _refine_one(
@@ -207,14 +217,16 @@ def _core(
     parts, count = ndimage.label(distance > 0)
     if count == 0:
         return core
-    numbers = np.arange(1, count + 1)
-    areas = ndimage.sum_labels(np.ones(parts.shape), parts, numbers)
-    has_core = ndimage.maximum(core, parts, numbers).astype(bool)
-    thin = ~has_core & (areas >= LEAST_PART * areas.sum())
+    areas = np.bincount(parts.ravel(), minlength=count + 1)
+    areas[0] = 0  # what is outside
+    has_core = np.bincount(parts[core], minlength=count + 1) > 0
+    thin = ~has_core & (areas >= LEAST_PART * areas.sum()) & (areas > 0)
     if not (has_core.any() or thin.any()):
         thin[areas.argmax()] = True
-    depths = np.where(thin, DEEP * ndimage.maximum(distance, parts, numbers), np.inf)
-    return core | (distance > np.concatenate([[np.inf], depths])[parts])
+    for part in np.flatnonzero(thin):
+        within = parts == part
+        core |= within & (distance > DEEP * distance[within].max())
+    return core
 
 
 def _solve_band(

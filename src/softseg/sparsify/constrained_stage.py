@@ -34,25 +34,26 @@ ALWAYS_USED = 100
 PIXELS_PER_VECTOR = 16
 
 # Pixels that the energy is summed over after the first layers are dropped. Measured:
-# docs/measurements/performance.md, "Constrained".
+# docs/notes/performance.md, "The constrained stage".
 SAMPLE = 8192
 
 # Until the first layers are dropped, the energy is summed over this many times the sample. Measured:
-# docs/measurements/performance.md, "Constrained".
+# docs/notes/performance.md, "The constrained stage".
 EARLY_SAMPLE_FACTOR = 2
 
 # Of photos with few pixels the sample is this share of them, but no fewer than LEAST_SAMPLE. Photos with
 # fewer pixels than that are summed over whole, with direct solves, which cost little there. Measured:
-# docs/measurements/performance.md, "Constrained".
+# docs/notes/performance.md, "The constrained stage".
 SMALL_PHOTO_SHARE = 1 / 4
 LEAST_SAMPLE = 4096
 
 # Pixels of the sample that go into the preconditioner of the iterative solves, about: a sample of less than
-# one and a half times as many goes into it whole. Measured: docs/measurements/performance.md, "Constrained".
+# one and a half times as many goes into it whole. Measured: docs/notes/performance.md, "The constrained
+# stage".
 PRECONDITIONER_PIXELS = 2048
 
 # How many solves a preconditioner serves, until the first layers are dropped and after that, when the weights
-# move slowly. Measured: docs/measurements/performance.md, "Constrained".
+# move slowly. Measured: docs/notes/performance.md, "The constrained stage".
 EARLY_LIFETIME = 1
 PRECONDITIONER_LIFETIME = 3
 

@@ -26,13 +26,13 @@ MOST_AUTOMATIC_LAYERS = 10
 
 # By distance alone, two of k groups that are this over k apart count as one. Distances are in units of the
 # features, which lie in [0, 1]. The closest two of k points strewn over a unit square are a little farther
-# apart, 0.75 to 1.05 over k. Measured on composites: docs/guides/layer-count.md.
+# apart, 0.75 to 1.05 over k. Measured on composites: docs/notes/layer-count.md.
 CLOSE_DISTANCE = 0.63
 
 # By Ward's cost alone, two of k groups count as one if their merger costs this over k - 1 of the variance of
 # the features between the initial layers. The merger of two of k groups that are equally large and equally
 # far from each other costs 1 over k - 1. Measured on photos with outlined objects:
-# docs/guides/layer-count.md.
+# docs/notes/layer-count.md.
 CHEAP_SHARE = 0.25
 
 # A layer that covers a smaller share of the photo than this joins the one nearest to it. Chosen by the
@@ -48,7 +48,7 @@ NEARBY = 10.0
 LEAST_CONTACT = 0.01
 
 # A border of this softness says neither that two layers are one nor that they are two; softness runs from 0,
-# hard, to 1. Chosen on the composites of docs/guides/layer-count.md.
+# hard, to 1. Chosen on the composites of docs/notes/layer-count.md.
 EVEN_SOFTNESS = 0.5
 
 # No border counts as harder than this. Chosen by the project.

@@ -58,7 +58,37 @@ SMOOTHER_CENTER = 0.2605
 
 
 class LayerPreconditioner(abc.ABC):
-    """A preconditioner of the relaxed stage's conjugate gradients, which also decides where they start."""
+    """A preconditioner of the relaxed stage's conjugate gradients, which also decides where they start.
+
+    A new one is a frozen dataclass with the attribute `extrapolates` and the method `apply`. It changes how
+    many iterations are needed, and the layers only within the tolerance of the iteration.
+
+    See Also
+    --------
+    softseg.sparsify.PixelBlocks : The default.
+    softseg.sparsify.Unpreconditioned : The published iteration.
+    softseg.sparsify.relaxed : The stage that uses it.
+
+    References
+    ----------
+    Aksoy et al. 2018, Section 3.5, Eq. 10 (the system).
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from softseg.sparsify import LayerPreconditioner
+    >>> @dataclass(frozen=True)
+    ... class Jacobi(LayerPreconditioner):
+    ...     extrapolates = True
+    ...
+    ...     def apply(self, diagonal, right, out):
+    ...         np.divide(right, diagonal, out=out)
+    ...         return float((right * out).sum())
+    >>> out = np.empty((2, 3))
+    >>> Jacobi().apply(np.full((2, 3), 4.0), np.ones((2, 3)), out), float(out[0, 0])
+    (1.5, 0.25)
+    """
 
     extrapolates: bool
     """If True, a solve starts from alphas that are extrapolated from the results of the last two solves.
@@ -73,7 +103,9 @@ class LayerPreconditioner(abc.ABC):
         right: Float[np.ndarray, "K N"],
         out: Float[np.ndarray, "K N"],
     ) -> float:
-        """Write an approximate solution to ``out``; return its inner product with ``right``.
+        """Solve the system approximately.
+
+        K is the number of layers, and N that of pixels.
 
         Parameters
         ----------
@@ -83,6 +115,11 @@ class LayerPreconditioner(abc.ABC):
             The right-hand side. It is not changed.
         out : ndarray, shape (K, N)
             The array that the solution is written to.
+
+        Returns
+        -------
+        float
+            The inner product of ``right`` and ``out``.
         """
 
 
@@ -91,7 +128,17 @@ class LayerPreconditioner(abc.ABC):
 class PixelBlocks(LayerPreconditioner):
     """Solve the K equations of each pixel exactly, with the neighbors' alphas set to zero.
 
-    Conjugate gradients then need several times fewer iterations.
+    Conjugate gradients then need several times fewer iterations. The K x K matrix of a pixel is diagonal but
+    for the constraint that its alphas sum to one, so that its inverse has a formula (Sherman-Morrison).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.sparsify import PixelBlocks
+    >>> out = np.empty((2, 3))
+    >>> inner = PixelBlocks().apply(np.full((2, 3), 200.0), np.ones((2, 3)), out)
+    >>> float(200 * out[0, 0] + 100 * out[:, 0].sum())          # 100 is the constraint's weight
+    1.0
     """
 
     extrapolates = True
@@ -102,14 +149,42 @@ class PixelBlocks(LayerPreconditioner):
         right: Float[np.ndarray, "K N"],
         out: Float[np.ndarray, "K N"],
     ) -> float:
-        """Write the solutions of each pixel's K equations; see `LayerPreconditioner.apply`."""
+        """Solve each pixel's K equations; see `LayerPreconditioner.apply`.
+
+        Parameters
+        ----------
+        diagonal : ndarray, shape (K, N)
+            The diagonal of the system's matrix, for K layers and N pixels.
+        right : ndarray, shape (K, N)
+            The right-hand side.
+        out : ndarray, shape (K, N)
+            The array that the result is written to.
+
+        Returns
+        -------
+        float
+            The inner product of ``right`` and ``out``.
+        """
         return _kernels.solve_pixel_blocks(diagonal, CONSTRAINT, right, out)
 
 
 @final
 @dataclass(frozen=True)
 class Unpreconditioned(LayerPreconditioner):
-    """Leave out any preconditioner, and start from the last solve's alphas: the published iteration."""
+    """Leave out any preconditioner, and start from the last solve's alphas: the published iteration.
+
+    References
+    ----------
+    Aksoy et al. 2018, Section 3.5, and the code released with it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.sparsify import Unpreconditioned
+    >>> out = np.empty((2, 3))
+    >>> Unpreconditioned().apply(np.full((2, 3), 4.0), np.ones((2, 3)), out)
+    6.0
+    """
 
     extrapolates = False
 
@@ -119,7 +194,22 @@ class Unpreconditioned(LayerPreconditioner):
         right: Float[np.ndarray, "K N"],
         out: Float[np.ndarray, "K N"],
     ) -> float:
-        """Write the right-hand side itself; see `LayerPreconditioner.apply`."""
+        """Copy the right-hand side; see `LayerPreconditioner.apply`.
+
+        Parameters
+        ----------
+        diagonal : ndarray, shape (K, N)
+            The diagonal of the system's matrix, for K layers and N pixels.
+        right : ndarray, shape (K, N)
+            The right-hand side.
+        out : ndarray, shape (K, N)
+            The array that the result is written to.
+
+        Returns
+        -------
+        float
+            The inner product of ``right`` and ``out``.
+        """
         np.copyto(out, right)
         return _kernels.inner(right, right)
 

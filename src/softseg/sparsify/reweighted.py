@@ -35,12 +35,12 @@ CONSTRAINED_FLOOR = 1e-10
 # are added in order, so this number decides the last bits of the result. Chosen by the project.
 PIXELS_PER_BLOCK = 1024
 
-# Steps of conjugate gradients in one iterative solve. Measured: docs/measurements/performance.md,
-# "Constrained", says that more of them bring no gain in agreement.
+# Steps of conjugate gradients in one iterative solve. Measured: docs/notes/performance.md,
+# "The constrained stage", says that more of them bring no gain in agreement.
 CG_STEPS = 3
 
 # For this many pixels of the sample in the preconditioner there is one of a layer's heaviest pixels in it.
-# Measured: docs/measurements/performance.md, "Constrained".
+# Measured: docs/notes/performance.md, "The constrained stage".
 HEAVY_PART = 4
 
 

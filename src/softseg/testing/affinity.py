@@ -110,7 +110,15 @@ class AffinityCase(PartCase):
         raise NotImplementedError("override oracle: it returns the affinity's dense matrix, by slow loops")
 
     def check_against_oracle(self, affinity: Affinity, scene: Scene) -> None:
-        """Compare an affinity's matrix of a scene with the oracle's."""
+        """Compare an affinity's matrix of a scene with the oracle's, and fail if they differ.
+
+        Parameters
+        ----------
+        affinity : Affinity
+            The affinity.
+        scene : Scene
+            The scene, of any size that the oracle's loops can bear.
+        """
         expected = self.oracle(scene, affinity)
         np.testing.assert_allclose(
             affinity.matrix(scene).toarray(), expected, rtol=1e-12, atol=TOLERANCE, err_msg=repr(affinity)
@@ -186,6 +194,16 @@ def representatives(scene: Scene) -> list[int]:
 
     Pixels are counted from 1 and halves rounded up, as in the published code.
 
+    Parameters
+    ----------
+    scene : Scene
+        Its superpixels are what counts.
+
+    Returns
+    -------
+    list of int
+        One pixel for each superpixel, y * W + x, in the order of the labels.
+
     Examples
     --------
     >>> import numpy as np
@@ -206,7 +224,17 @@ def representatives(scene: Scene) -> list[int]:
 
 
 def touching(scene: Scene) -> set[tuple[int, int]]:
-    """Return the pairs a < b of superpixels that touch at an edge or a corner, by slow loops.
+    """Return the pairs of superpixels that touch at an edge or a corner, by slow loops.
+
+    Parameters
+    ----------
+    scene : Scene
+        Its superpixels are what counts.
+
+    Returns
+    -------
+    set of tuple of int
+        The pairs (a, b), a < b.
 
     Examples
     --------
@@ -226,7 +254,19 @@ def touching(scene: Scene) -> set[tuple[int, int]]:
 
 
 def means(scene: Scene, values: np.ndarray) -> list[np.ndarray]:
-    """Return the mean of values, (H, W, C), over each superpixel: arrays of shape (C,).
+    """Return the mean of values over each superpixel, by slow loops.
+
+    Parameters
+    ----------
+    scene : Scene
+        Its superpixels are what counts.
+    values : ndarray, shape (H, W, C)
+        Values in any unit, such as colors or features.
+
+    Returns
+    -------
+    list of ndarray, shape (C,)
+        One mean for each superpixel, in the order of the labels.
 
     Examples
     --------

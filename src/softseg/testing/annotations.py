@@ -14,6 +14,11 @@ def unchecked_annotations() -> Iterator[None]:
 
     It does nothing where no import hook of jaxtyping is installed.
 
+    Yields
+    ------
+    None
+        Within the block, nothing checks annotations.
+
     Examples
     --------
     >>> from softseg import MattingAffinity

@@ -98,10 +98,15 @@ class EigensolverCase(PartCase):
         return solver
 
     def unconverging(self) -> Eigensolver | None:
-        """Return a solver of the same class that cannot converge; None if there is none.
+        """Return a solver of the same class that cannot converge.
 
         For example one that is allowed a single iteration. A solver that gives up must return what it has,
         with ``converged=False``: `Eigensolver.solve` then warns.
+
+        Returns
+        -------
+        Eigensolver or None
+            None if every solver of the class converges.
         """
         return None
 
@@ -111,7 +116,17 @@ class EigensolverCase(PartCase):
         return repelling_laplacian(REPULSION)
 
     def check(self, pairs: Eigenpairs, laplacian: Laplacian, k: int = K) -> None:
-        """Check pairs against LAPACK."""
+        """Compare pairs with LAPACK's, and fail if they differ by more than the tolerances.
+
+        Parameters
+        ----------
+        pairs : Eigenpairs
+            What the solver found.
+        laplacian : Laplacian
+            What it was given.
+        k : int
+            How many pairs it was asked for.
+        """
         n = laplacian.matrix.shape[0]
         values, vectors = linalg.eigh(laplacian.matrix.toarray(), subset_by_index=[0, k])
         assert pairs.converged

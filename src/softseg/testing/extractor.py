@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from softseg._registry import Registry, parse
+from softseg._expressions import parse
+from softseg._registry import Registry
 from softseg.features import FeatureExtractor, preprocess
 from softseg.features.registry import EXTRACTORS
 from softseg.testing.parameters import parameters, required, with_parameters

@@ -75,7 +75,7 @@ class FormatCase:
         Parameters
         ----------
         path : Path
-            What was written.
+            The file, or the folder, that was written.
         result : SoftSegmentation
             What it was written from.
         """
@@ -329,6 +329,16 @@ def full_disk(free: int) -> Iterator[None]:
     """Let every write fail that would make a file longer than ``free`` bytes.
 
     A test that asks for it is skipped where the operating system has no such limit (Windows).
+
+    Parameters
+    ----------
+    free : int
+        The length, in bytes, up to which files can be written.
+
+    Yields
+    ------
+    None
+        Within the block, longer writes raise an OSError.
 
     Examples
     --------

@@ -24,6 +24,11 @@ def random_result(rng: np.random.Generator, height: int, width: int, count: int)
     count : int
         How many layers.
 
+    Returns
+    -------
+    SoftSegmentation
+        It has everything that a result of `softseg.segment` has, and no meaning.
+
     Examples
     --------
     >>> import numpy as np
@@ -63,6 +68,11 @@ def with_alphas(result: SoftSegmentation, alphas: np.ndarray) -> SoftSegmentatio
         Its layers' colors are kept, in order.
     alphas : ndarray, shape (H, W, K)
         At most as many layers as the result has.
+
+    Returns
+    -------
+    SoftSegmentation
+        A copy; what is not said above is as it was.
 
     Examples
     --------

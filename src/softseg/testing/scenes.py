@@ -21,6 +21,11 @@ def scene_with_a_disk(height: int, width: int, block: int = 4, seed: int = 7) ->
     seed : int
         Of the grain.
 
+    Returns
+    -------
+    Scene
+        Its image, features and superpixels are given, so that no network or SLIC runs.
+
     Examples
     --------
     >>> from softseg.testing import scene_with_a_disk

@@ -64,29 +64,31 @@ class TrainingConfig:
     sampling : str
         ``"points"``: `n_points` random pixels of a crop. ``"instances"``: `n_instances` random regions of one
         annotator's map, `n_points` pixels of each.
-    n_points, n_instances : int
-        As said there.
+    n_points : int
+        How many pixels; see ``sampling``.
     optimizer : str
         ``"adamw"``, whose learning rate warms up over 200 steps and follows a half cosine to 0; or ``"sgd"``,
         with momentum 0.9 and the learning rate ``(1 - step / steps)^0.9``.
     learning_rate, weight_decay : float
         At the start; networks scale them for some of their parameters.
-    max_gradient : float or None
-        Gradients of larger norm are scaled down to this one.
     steps : int
         Updates of the parameters.
     batch, accumulate : int
         Crops per pass, and passes per step, whose gradients are averaged.
     crop : tuple of int
-        Height and width of a crop; half of the passes have them exchanged.
+        Height and width of a crop, in pixels; half of the passes have them exchanged.
+    n_instances : int
+        How many regions; see ``sampling``.
+    max_gradient : float or None
+        Gradients of larger norm are scaled down to this one. None: never.
     zoom : tuple of float
         Range of the crop's pixels per pixel of the photo.
     jitter : float
-        Strength of the random changes of brightness, contrast, tint and saturation; 0: none.
+        Strength of the random changes of brightness, contrast, tint and saturation, at least 0; 0: none.
     exchange : float
-        Probability that a crop's color channels are shuffled.
+        Probability in [0, 1] that a crop's color channels are shuffled.
     paste : float
-        Probability that a region of another photo is pasted over a crop.
+        Probability in [0, 1] that a region of another photo is pasted over a crop.
     background : float
         How much a pair of pixels counts that both lie in a catch-all background (``Folder.background``),
         relative to other pairs; 0: not at all.
@@ -108,8 +110,15 @@ class TrainingConfig:
     --------
     >>> from dataclasses import replace
     >>> from softseg.training import LITE, Folder
-    >>> replace(LITE, steps=100, folders=(Folder("my-photos"),)).optimizer
+    >>> config = replace(LITE, steps=100, folders=(Folder("my-photos"),))
+    >>> config.optimizer
     'adamw'
+    >>> import tempfile
+    >>> from softseg.training import TrainingConfig
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     config.write(f"{folder}/config.json")
+    ...     TrainingConfig.read(f"{folder}/config.json") == config
+    True
     """
 
     network: str
@@ -138,15 +147,38 @@ class TrainingConfig:
     folders: tuple[Folder, ...] = (Folder("."),)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the configuration as JSON."""
+        """Write the configuration as JSON.
+
+        Parameters
+        ----------
+        path : str or path
+            The file; replaced if it is there.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
         Path(path).write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> TrainingConfig:
         """Read what :meth:`write` wrote.
 
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        TrainingConfig
+            Equal to what was written.
+
         Raises
         ------
+        OSError
+            If it cannot be opened.
         ValueError
             If it is no JSON, or names parameters that there are not.
         """

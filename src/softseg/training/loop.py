@@ -67,7 +67,7 @@ def train(
         checkpoint, for example in ``steps`` or rates, but must have the same network, loss and optimizer.
     device : str
         The device that torch computes on, such as ``"cpu"`` or ``"cuda"``.
-    network : nn.Module, optional
+    network : torch.nn.Module, optional
         The network to train (see :class:`~softseg.training.TrainableNetwork`). The default is a new network
         of the name in the configuration.
     progress : callable, optional
@@ -76,7 +76,7 @@ def train(
 
     Returns
     -------
-    path
+    pathlib.Path
         The file of the weights, in half precision, for ``LiteFeatures(path)`` or ``SSSFeatures(path)``.
 
     Raises
@@ -89,6 +89,17 @@ def train(
         If the network's features are no longer finite.
     ValueError
         If the configuration, the device or a label map is not as above.
+
+    References
+    ----------
+    Aksoy et al. 2018, Section 4.3, with the configuration `softseg.training.PUBLISHED`.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from softseg.training import LITE, Folder, train
+    >>> config = replace(LITE, folders=(Folder("msrc/train"),))
+    >>> train(config, photos="datasets/", output="run/")  # doctest: +SKIP
     """
     output = Path(output)
     make_folder(output, "output")

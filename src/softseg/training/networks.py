@@ -11,24 +11,81 @@ if TYPE_CHECKING:
 
 
 class TrainableNetwork(Protocol):
-    """The methods that a network needs to be trained. It must also be an ``nn.Module``.
+    """The methods that a network needs to be trained. It must also be a `torch.nn.Module`.
 
     When it is called with normalized photos, (N, 3, H, W), H and W multiples of 32, it returns features,
-    (N, C, h, w), of any stride.
+    (N, C, h, w), of any stride. It is a protocol for type checkers (`typing.Protocol`), and no class to make
+    objects of.
+
+    Examples
+    --------
+    >>> import torch
+    >>> class Tiny(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.layer = torch.nn.Conv2d(3, 8, kernel_size=4, stride=4)
+    ...
+    ...     def forward(self, inputs):
+    ...         return self.layer(inputs)
+    ...
+    ...     def normalize(self, photos):
+    ...         return photos * 2 - 1
+    ...
+    ...     def parameter_groups(self, lr, weight_decay):
+    ...         return [{"params": self.parameters(), "lr": lr, "weight_decay": weight_decay}]
+    >>> network = Tiny()
+    >>> network(network.normalize(torch.rand(2, 3, 64, 96))).shape
+    torch.Size([2, 8, 16, 24])
+    >>> [group["lr"] for group in network.parameter_groups(lr=0.1, weight_decay=0.0)]
+    [0.1]
     """
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Return the features of normalized photos."""
+        """Return the features of normalized photos.
+
+        Parameters
+        ----------
+        inputs : torch.Tensor, shape (N, 3, H, W)
+            What `normalize` returned; H and W are multiples of 32.
+
+        Returns
+        -------
+        torch.Tensor, shape (N, C, h, w)
+            The features, in any unit.
+        """
         ...
 
     def normalize(self, photos: Tensor) -> Tensor:
-        """Turn RGB in [0, 1], (N, 3, H, W), into the input of the network."""
+        """Turn photos into the input of the network.
+
+        Parameters
+        ----------
+        photos : torch.Tensor, shape (N, 3, H, W)
+            RGB in [0, 1].
+
+        Returns
+        -------
+        torch.Tensor, shape (N, 3, H, W)
+            In the unit that the network takes.
+        """
         ...
 
     def parameter_groups(self, lr: float, weight_decay: float) -> list[dict[str, Any]]:
-        """Return an optimizer's groups of parameters, each with its ``lr`` and ``weight_decay``.
+        """Return an optimizer's groups of parameters.
 
         A parameter that is in no group is not trained.
+
+        Parameters
+        ----------
+        lr : float
+            The learning rate of the configuration.
+        weight_decay : float
+            The weight decay of the configuration.
+
+        Returns
+        -------
+        list of dict
+            Each has ``params``, and its ``lr`` and ``weight_decay``.
         """
         ...
 

@@ -15,11 +15,11 @@ from softseg.sparsify.simplex import project_to_simplex
 from softseg.upsampling.affine import ColorModels
 
 # The most pixels along a side of a tile, so that a tile's working memory stays in a processor's cache.
-# Measured: docs/measurements/performance.md, "Carry-up".
+# Measured: docs/notes/performance.md, "Carrying layers up".
 TILE = 256
 
 # Pixels around a tile that are solved along with it and then cut off. Measured:
-# docs/measurements/performance.md, "Carry-up".
+# docs/notes/performance.md, "Carrying layers up".
 TILE_MARGIN = 16
 
 
@@ -35,8 +35,8 @@ def carried_up(
     The grouped layers are carried up by local affine color models. Then the relaxed stage runs at full size,
     on tiles that overlap, with the Laplacian of the matting affinity alone. The affinities between
     superpixels are left out, because they act through the eigenvectors, of which the grouped layers are made.
-    In the relaxed stage they would change the alphas only by about 1e-4 (docs/measurements/performance.md,
-    "Carry-up").
+    In the relaxed stage they would change the alphas only by about 1e-4 (docs/notes/performance.md,
+    "Carrying layers up").
 
     Parameters
     ----------

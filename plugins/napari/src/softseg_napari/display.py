@@ -10,7 +10,7 @@ from napari.utils import Colormap, DirectLabelColormap
 from softseg.layers.arrangement import distinct_colors
 
 from softseg_napari.geometry import placement
-from softseg_napari.segmentations import KEY, Mask, Segmentation, SoftLayer, known_of
+from softseg_napari.segmentations import KEY, Former, Mask, Segmentation, SoftLayer, known_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -116,10 +116,11 @@ def add_mask(viewer: ViewerModel, image: Image, mask: Image, below: Layer) -> No
     viewer.layers.selection.active = active
 
 
-def _layers_of(viewer: ViewerModel, segmentation: Segmentation | None) -> list[Layer]:
-    """Return the soft layers and masks that came of a segmentation."""
+def _layers_of(viewer: ViewerModel, known: Segmentation | Former | None) -> list[Layer]:
+    """Return the soft layers and masks that came of a segmentation, also of one that is former by now."""
+    segmentation = known.segmentation if isinstance(known, Former) else known
     return [
         layer
         for layer in viewer.layers
-        if isinstance(known := known_of(layer), SoftLayer | Mask) and known.segmentation is segmentation
+        if isinstance(what := known_of(layer), SoftLayer | Mask) and what.segmentation is segmentation
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from softseg._threads import single_threaded_blas
 from softseg.photos import as_photo
 
 from softseg_napari.frames import Frame, Frames
+from softseg_napari.messages import one_line
 from softseg_napari.segmentations import Segmentation, lightened
 
 
@@ -90,22 +92,46 @@ class Segmenting:
     features: str
 
     def __call__(self, tell: Callable[[str, float], None]) -> Segmentation:
-        """Segment frame by frame."""
+        """Segment frame by frame.
+
+        A frame that cannot be segmented is left out, and a warning names it. After anything but a fault of
+        the frame itself, such as missing memory, the frames that follow are left out, too. If none is left,
+        the first one's error is raised.
+        """
         results: dict[Frame, SoftSegmentation] = {}
+        errors: dict[int, Exception] = {}
         for number, frame in enumerate(self.frames):
-
-            def progress(stage: str, done: int, total: int, number: int = number) -> None:
-                share = (number + done / total) / len(self.frames)
-                which = f", frame {number + 1} of {len(self.frames)}" if len(self.frames) > 1 else ""
-                tell(stage + which, share)
-
-            progress("reading", 0, 1)
-            result = segment(
-                # What is transparent becomes a layer of its own: nothing lies under it in the viewer either.
-                as_photo(self.photos.photo(frame), background="layer"),
-                features=self.features,
-                n_layers=self.n_layers,
-                progress=progress,
+            try:
+                results[frame] = self._segment(number, tell)
+            except _Stopped:
+                raise
+            except Exception as error:
+                errors[number] = error
+                if not isinstance(error, ValueError | OSError):
+                    break
+        if not results:
+            raise next(iter(errors.values()))
+        if errors:
+            number, first = next(iter(errors.items()))  # there may be thousands
+            warnings.warn(
+                f"{len(self.frames) - len(results)} of {len(self.frames)} frames were not segmented; "
+                f"frame {number + 1}: {one_line(first)}",
+                stacklevel=2,
             )
-            results[frame] = result if len(self.frames) == 1 else lightened(result)
         return Segmentation.of(results)
+
+    def _segment(self, number: int, tell: Callable[[str, float], None]) -> SoftSegmentation:
+        def progress(stage: str, done: int, total: int) -> None:
+            share = (number + done / total) / len(self.frames)
+            which = f", frame {number + 1} of {len(self.frames)}" if len(self.frames) > 1 else ""
+            tell(stage + which, share)
+
+        progress("reading", 0, 1)
+        result = segment(
+            # What is transparent becomes a layer of its own: nothing lies under it in the viewer either.
+            as_photo(self.photos.photo(self.frames[number]), background="layer"),
+            features=self.features,
+            n_layers=self.n_layers,
+            progress=progress,
+        )
+        return result if len(self.frames) == 1 else lightened(result)

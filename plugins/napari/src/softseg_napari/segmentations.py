@@ -17,8 +17,8 @@ from softseg_napari.matching import match
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-#: Where a layer's ``metadata`` holds what is known of it: a `Segmentation` in that of a photo, a `SoftLayer`,
-#: or a `Mask`.
+#: Where a layer's ``metadata`` holds what is known of it: a `Segmentation`, or a `Former` one, in that of a
+#: photo, a `SoftLayer`, or a `Mask`.
 KEY = "softseg"
 
 
@@ -29,9 +29,9 @@ class Segmentation:
     Attributes
     ----------
     results : dict
-        The result of each frame that was segmented.
+        The result of each frame that was segmented, in order.
     shape : tuple of int
-        How many frames these are along each leading axis.
+        How many frames the block of them has along each leading axis.
     """
 
     results: dict[Frame, SoftSegmentation]
@@ -39,7 +39,7 @@ class Segmentation:
 
     @classmethod
     def of(cls, results: dict[Frame, SoftSegmentation]) -> Segmentation:
-        """Put the results of some frames together, which form a block.
+        """Put the results of some frames together, which form a block; some in it may be missing.
 
         Layers of a frame are numbered as those of the frame before that they overlap the most. Where frames
         have different numbers of layers, the missing ones are empty.
@@ -52,25 +52,29 @@ class Segmentation:
 
     @property
     def origin(self) -> Frame:
-        """The first frame."""
-        return next(iter(self.results))
+        """The first frame of the block, which may itself be missing."""
+        return tuple(min(places) for places in zip(*self.results, strict=True))
 
     @property
     def size(self) -> tuple[int, int]:
         """A photo's height and width, in pixels."""
-        height, width = self.results[self.origin].alphas.shape[:2]
+        height, width = self._first.alphas.shape[:2]
         return height, width
 
     @property
     def count(self) -> int:
         """How many layers there are."""
-        return int(self.results[self.origin].alphas.shape[2])
+        return int(self._first.alphas.shape[2])
+
+    @property
+    def _first(self) -> SoftSegmentation:
+        return next(iter(self.results.values()))
 
     def names(self) -> list[str]:
         """Return what the layers are called: where they are, or, if they may move, their numbers."""
         if len(self.results) > 1:
             return [f"layer {index + 1}" for index in range(self.count)]
-        return layer_names(self.results[self.origin])
+        return layer_names(self._first)
 
     def place(self, frame: Frame) -> Frame:
         """Return where a frame is in arrays of this `shape`."""
@@ -93,6 +97,13 @@ class Segmentation:
 
 
 @dataclass(frozen=True, eq=False)
+class Former:
+    """What a photo's metadata say once it has other data: the segmentation of those that it had."""
+
+    segmentation: Segmentation
+
+
+@dataclass(frozen=True, eq=False)
 class SoftLayer:
     """What a soft layer's metadata say: whose it is, and which; and what its name began with."""
 
@@ -110,8 +121,15 @@ class Mask:
 
 
 def known_of(layer: Layer) -> Any:
-    """Return the `Segmentation`, `SoftLayer` or `Mask` that a layer knows of; None if there is none."""
+    """Return the `Segmentation`, `Former`, `SoftLayer` or `Mask` that a layer knows of, or None."""
     return layer.metadata.get(KEY)
+
+
+def outdate(event: Any) -> None:
+    """Remember that a photo has other data than those that were segmented; for the layer's event of that."""
+    known = known_of(event.source)
+    if isinstance(known, Segmentation):
+        event.source.metadata[KEY] = Former(known)
 
 
 def lightened(result: SoftSegmentation) -> SoftSegmentation:

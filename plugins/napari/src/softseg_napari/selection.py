@@ -14,10 +14,10 @@ from softseg.layers import select
 
 from softseg_napari.display import add_mask, mask_layer
 from softseg_napari.frames import Frame, check_view, current_frame
-from softseg_napari.geometry import placement
+from softseg_napari.geometry import placement, put
 from softseg_napari.jobs import Job
 from softseg_napari.segmentations import Segmentation, known_of
-from softseg_napari.strokes import Strokes, read_strokes
+from softseg_napari.strokes import Strokes, is_about_pixels, read_strokes
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -26,28 +26,33 @@ if TYPE_CHECKING:
 HINT = "Draw in the foreground layer: points, lines and paths, or a polygon about an object."
 NOT_SEGMENTED = "Segment the image first."
 FRAME_NOT_SEGMENTED = "This frame is not segmented."
-# What moves or hides strokes, besides changes of themselves.
-EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine")
+# What changes the photo or the strokes, and where they are.
+EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def masked(result: SoftSegmentation, foreground: Strokes, background: Strokes | None) -> np.ndarray:
     """Return the mask that strokes mean, (H, W) in [0, 1].
 
     Points and scribbles mean one object together. Each outline is about an object of its own, and they are
-    added to the rest.
+    added to the rest; those about no pixel, outside the photo or only begun, are left out.
 
     Raises
     ------
     ValueError
         If there is a background and nothing but outlines, whose outside is their background.
     """
-    masks = []
-    outside = background.filled() if background else None
+    masks = [np.zeros(foreground.size, dtype=np.float32)]
+    outside = background.filled() if background else ()
     if len(foreground.pixels):
-        masks.append(select(result, foreground=foreground.pixels, background=outside))
-    elif outside is not None:
+        behind = outside if len(outside) else None
+        masks.append(select(result, foreground=foreground.pixels, background=behind))
+    elif len(outside):
         raise ValueError("background: goes with points and scribbles; an outline has its outside")
-    masks += [select(result, lasso=outline) for outline in foreground.outlines]
+    masks += [
+        select(result, lasso=outline)
+        for outline in foreground.outlines
+        if is_about_pixels(outline, foreground.size, result.superpixels.shape)
+    ]
     return np.asarray(np.maximum.reduce(masks))
 
 
@@ -111,12 +116,12 @@ class LiveSelection:
 
     def watch(self, image: Image | None, foreground: Layer | None, background: Layer | None) -> None:
         """Follow these layers from now on."""
-        for layer in _distinct(self._foreground, self._background):
+        for layer in _distinct(self._image, self._foreground, self._background):
             for event in EVENTS:
                 getattr(layer.events, event).disconnect(self.refresh)
         self._image, self._foreground, self._background = image, foreground, background
         self._masks = {key: mask for key, mask in self._masks.items() if mask in self._viewer.layers}
-        for layer in _distinct(foreground, background):
+        for layer in _distinct(image, foreground, background):
             for event in EVENTS:
                 getattr(layer.events, event).connect(self.refresh)
         self.refresh()
@@ -205,15 +210,16 @@ class LiveSelection:
         """Write a mask into its layer, which is made when there is something to be seen."""
         key = wish.segmentation, wish.foreground
         layer = self._masks.get(key)
+        where = placement(wish.image, (*wish.segmentation.origin, 0, 0))
         if layer is None or layer not in self._viewer.layers:
             if not mask.any() or wish.image not in self._viewer.layers:
                 return
             if wish.foreground not in self._viewer.layers:
                 return
-            where = placement(wish.image, (*wish.segmentation.origin, 0, 0))
             layer = mask_layer(wish.image.name, wish.foreground.name, wish.segmentation, where)
             add_mask(self._viewer, wish.image, layer, below=wish.foreground)
             self._masks[key] = layer
+        put(layer, where)
         layer.data[wish.segmentation.place(wish.frame)] = mask
         layer.refresh()
 

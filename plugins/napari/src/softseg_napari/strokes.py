@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 OPEN_SHAPES = ("line", "path")
 # An ellipse becomes an outline of so many corners. Chosen by the project.
 ELLIPSE_CORNERS = 64
-# An outline of a smaller area, in square pixels, is one that the user has only begun.
-LEAST_AREA = 1.0
+# An outline with fewer corners, equal ones counted once, is one that the user has only begun.
+LEAST_CORNERS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def read_strokes(layer: Layer, image: Image, size: tuple[int, int], viewer: View
         drawn = carry(_outline_of(kind, corners), layer, image, viewer)[:, :-3:-1]
         if kind == "point" or kind in OPEN_SHAPES:
             pieces.append(_draw(drawn))
-        elif _area(drawn) >= LEAST_AREA:
+        elif len(np.unique(drawn, axis=0)) >= LEAST_CORNERS:
             outlines.append(drawn)
     pixels = np.concatenate([np.empty((0, 2), dtype=int), *pieces])
     inside = ((pixels >= 0) & (pixels < np.array(size[::-1]))).all(axis=1)
@@ -113,7 +113,18 @@ def _draw(corners: np.ndarray) -> np.ndarray:
     return np.concatenate([rounded[:1], *pieces])
 
 
-def _area(corners: np.ndarray) -> float:
-    """Return the area within corners (x, y)."""
-    x, y = corners.T
-    return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+def is_about_pixels(outline: np.ndarray, size: tuple[int, int], working_size: tuple[int, ...]) -> bool:
+    """Return whether there is a pixel inside an outline, at the size that softseg worked at.
+
+    Its area would not say so: that of a figure of eight, as freehand outlines may be, is the difference of
+    its halves.
+
+    Parameters
+    ----------
+    outline : ndarray, shape (n, 2)
+        Corners (x, y) in the photo.
+    size, working_size : (int, int)
+        Height and width of the photo, and of what it was shrunk to.
+    """
+    scale = np.array(working_size) / size
+    return bool(polygon2mask(working_size, (outline[:, ::-1] + 0.5) * scale - 0.5).any())

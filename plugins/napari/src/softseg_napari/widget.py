@@ -14,7 +14,7 @@ from softseg_napari.display import add_segmentation
 from softseg_napari.frames import Frames, check_view, current_frame
 from softseg_napari.jobs import Job, Segmenting
 from softseg_napari.messages import one_line, tell_error, tell_warning
-from softseg_napari.segmentations import Segmentation, known_of
+from softseg_napari.segmentations import Former, Segmentation, known_of, outdate
 from softseg_napari.selection import LiveSelection
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class SoftLayers(Container[Widget]):
         self.cancel.changed.connect(self.stop)
         for box in (self.image, self.foreground, self.background):
             box.changed.connect(self._watch)
+        self._refresh_choices()
         self.native.destroyed.connect(self.shut_down)
         application = QApplication.instance()
         if application is not None:
@@ -118,7 +119,7 @@ class SoftLayers(Container[Widget]):
         return [
             layer
             for layer in self._viewer.layers
-            if isinstance(layer, Image) and isinstance(known_of(layer), Segmentation | None)
+            if isinstance(layer, Image) and isinstance(known_of(layer), Segmentation | Former | None)
         ]
 
     def _drawings(self, *_: Any) -> list[Layer]:
@@ -126,6 +127,8 @@ class SoftLayers(Container[Widget]):
 
     def _refresh_choices(self, event: Any = None) -> None:
         self.reset_choices()
+        for image in self._images():
+            image.events.data.connect(outdate)  # once, however often
 
     def _offer_frames(self, event: Any = None) -> None:
         image = self.image.value

@@ -119,7 +119,15 @@ def _check_chosen(path: str, chosen: Sequence[_Chosen]) -> Segmentation:
             f"{file}: expected layers of one segmentation, got those of {len(segmentations)}; save them one "
             "after the other"
         )
-    return segmentations.pop()
+    segmentation = segmentations.pop()
+    shape = (*segmentation.shape, *segmentation.size)
+    for one in chosen:
+        if np.shape(one.data) != shape:
+            raise ValueError(
+                f"{file}: expected the layer {one.name!r} to have the photo's shape {shape}, "
+                f"got {np.shape(one.data)}; select the layers that segmenting made"
+            )
+    return segmentation
 
 
 def _targets(path: Path, segmentation: Segmentation) -> dict[Frame, Path]:
@@ -138,6 +146,11 @@ def _targets(path: Path, segmentation: Segmentation) -> dict[Frame, Path]:
 def _save_chosen(target: Path, result: SoftSegmentation, chosen: Sequence[_Chosen]) -> None:
     """Write a photo with the chosen layers, and with one of all that is not chosen."""
     names = [one.name for one in chosen]
+    for one in chosen:
+        if not np.isfinite(one.data).all():
+            raise ValueError(
+                f"{target.name}: expected the layer {one.name!r} to be finite, got NaN or infinity"
+            )
     alphas = np.clip(np.stack([one.data for one in chosen], axis=2), 0, 1).astype(np.float32)
     if alphas.shape != result.alphas.shape or not np.array_equal(alphas, result.alphas):
         total = alphas.sum(axis=2, keepdims=True)
