@@ -1,4 +1,4 @@
-"""Check the built pages' links to each other, without a network: the file must be there, and the anchor in it.
+"""Check the built pages' links to each other, without a network: the file must be there, and the anchor.
 
 python docs/check_links.py docs/_build/html
 
@@ -21,8 +21,8 @@ ATTRIBUTES = {"a": "href", "img": "src", "script": "src", "link": "href", "sourc
 
 # Files of the theme, among them templates that are no pages.
 NO_PAGES = "_static"
-# Sources, as sphinx.ext.viewcode shows them. Their links back lead to the right page, but to an anchor that takes
-# all of a module's names for names of the package that the first of them is documented in.
+# Sources, as sphinx.ext.viewcode shows them. Their links back lead to the right page, but to an anchor that
+# takes all of a module's names for names of the package that the first of them is documented in.
 SOURCES = "_modules"
 
 

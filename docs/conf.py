@@ -21,6 +21,7 @@ project_copyright = author
 version = release = softseg.__version__
 
 extensions = [
+    "api_pages",
     "myst_parser",
     "numpydoc",
     "repository_links",
@@ -48,12 +49,15 @@ html_static_path = ["_static"]
 html_css_files = ["softseg.css"]
 html_copy_source = False
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
+    "navbar_persistent": ["search-button"],  # an icon, so that the links fit beside it
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,
 }
-html_sidebars = {"index": []}
+# Pages that are no section's have no navigation beside them.
+ALONE = "architecture changelog comparison contributing differences index installing method security start"
+html_sidebars = {page: [] for page in ALONE.split()}
 
 # Docstrings say types and shapes in words, "(H, W, 3) array"; annotations would say them twice.
 autodoc_typehints = "none"

@@ -1,4 +1,4 @@
-"""The examples in docstrings run."""
+"""The examples in docstrings run; tests/test_docstrings.py sees to it that there are examples."""
 
 from __future__ import annotations
 
@@ -20,11 +20,3 @@ OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 def test_examples(name: str) -> None:
     module = importlib.import_module(name)
     assert doctest.testmod(module, optionflags=OPTIONS).failed == 0
-
-
-def test_the_public_functions_have_examples() -> None:
-    finder = doctest.DocTestFinder(exclude_empty=True)
-    for name in softseg.__all__:
-        if callable(public := getattr(softseg, name)) and name not in {"Settings", "SoftSegmentation"}:
-            examples = sum(len(test.examples) for test in finder.find(public, name))
-            assert examples or name in {"Eigenpairs", "Eigensolver"}, name

@@ -26,11 +26,14 @@ BEFORE_DOWNLOADS = 100
 def lead_links_to_pages(app: Sphinx, document: nodes.document) -> None:
     """Turn links to files that have a page into links to that page, in a document that was just read."""
     root = Path(app.srcdir).parent
-    links = document.findall(lambda node: isinstance(node, addnodes.pending_xref | addnodes.download_reference))
+    links = document.findall(
+        lambda node: isinstance(node, addnodes.pending_xref | addnodes.download_reference)
+    )
     for link in list(links):
         if link.get("reftype") != "myst":
             continue
-        docname = find_page(file_of(link, app, root), app.env.found_docs)
+        target, _, anchor = link["reftarget"].partition("#")
+        docname = find_page(file_of(target, link, app, root), app.env.found_docs)
         if docname is not None:
             there = addnodes.pending_xref(
                 refdomain="doc",
@@ -38,7 +41,7 @@ def lead_links_to_pages(app: Sphinx, document: nodes.document) -> None:
                 reftarget=docname,
                 refdoc=link["refdoc"],
                 refexplicit=True,
-                reftargetid=None,
+                reftargetid=link.get("reftargetid") or anchor or None,
             )
             there += link.children
             link.replace_self(there)

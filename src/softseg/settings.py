@@ -94,5 +94,8 @@ class Settings:
 #: What `segment` uses unless told otherwise.
 DEFAULT = Settings()
 
-#: The exact path of the paper.
+#: The exact path of the paper, for ``softseg.segment(photo, settings=softseg.PUBLISHED)``.
+#: `softseg.eigen.ShiftInvert` finds the eigenvectors, the constrained stage's energy is summed over all
+#: pixels, the relaxed stage has no preconditioner (`softseg.sparsify.Unpreconditioned`), and photos are not
+#: shrunk. It is slow, and needs much memory, above about a quarter of a megapixel.
 PUBLISHED = Settings(ShiftInvert(), sample=None, preconditioner=Unpreconditioned(), working_pixels=None)

@@ -14,7 +14,9 @@ from softseg._registry import Registry, subclass_of
 if TYPE_CHECKING:
     from softseg.affinity.base import Affinity
 
-#: Classes of affinities by name. The entry points' group is ``softseg.affinities``.
+#: Classes of affinities by name: ``AFFINITIES["ColorAffinity"]`` is `softseg.ColorAffinity`, and iterating
+#: gives the names. Each class is imported when it is first asked for. Scripts add to it by `register`, and
+#: installed packages by entry points of the group ``softseg.affinities``.
 AFFINITIES: Registry[type[Affinity]] = Registry(
     "affinities",
     "affinity",

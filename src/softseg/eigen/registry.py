@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from softseg.eigen.base import Eigensolver
     from softseg.eigen.preconditioner import Preconditioner
 
-#: Classes of eigensolvers by name.
+#: Classes of eigensolvers by name: ``EIGENSOLVERS["LOBPCG"]`` is `softseg.eigen.LOBPCG`, and iterating
+#: gives the names. Each class is imported when it is first asked for. Scripts add to it by `register`, and
+#: installed packages by entry points of the group ``softseg.eigensolvers``.
 EIGENSOLVERS: Registry[type[Eigensolver]] = Registry(
     "eigensolvers",
     "eigensolver",
@@ -24,7 +26,8 @@ EIGENSOLVERS: Registry[type[Eigensolver]] = Registry(
     sums=False,
 )
 
-#: Classes of preconditioners of LOBPCG by name.
+#: Classes of preconditioners of `softseg.eigen.LOBPCG` by name, likewise. Scripts add to it by
+#: `register_preconditioner`, and installed packages by entry points of the group ``softseg.preconditioners``.
 PRECONDITIONERS: Registry[type[Preconditioner]] = Registry(
     "preconditioners",
     "preconditioner",

@@ -43,7 +43,7 @@ def save_openraster(
     profile: str = "srgb",
     names: Iterable[str] | None = None,
 ) -> None:
-    """Write the layers with their names, from back to front in the result's order.
+    """Write an OpenRaster file of the layers and their names, from back to front in the result's order.
 
     Each layer is an RGBA PNG of straight colors with its opacity as alpha, 8 bits each. Together they show
     the photo, up to half a step of 255, as those of `softseg.formats.psd.save_psd` do.

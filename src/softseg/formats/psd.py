@@ -37,7 +37,7 @@ def save_psd(
     names: Iterable[str] | None = None,
     base: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Write the layers with their names, from back to front in the result's order.
+    """Write a Photoshop file of the layers and their names, from back to front in the result's order.
 
     Each layer has straight colors and its opacity as transparency, 8 bits each. Together they show the photo,
     up to half a step of 255: opacities are rounded so that they add up, and colors are then changed as little

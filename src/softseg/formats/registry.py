@@ -137,8 +137,11 @@ class Format:
         return Reference(self.reader).load() if isinstance(self.reader, str) else self.reader
 
 
-#: File formats by suffix. The entry points' group is ``softseg.formats``. What stands here imports nothing:
-#: the command line's help lists the meanings, and every library costs something to import.
+#: File formats by suffix: ``FORMATS[".psd"]`` is a `softseg.formats.Format`, and iterating gives the
+#: suffixes. Scripts add to it by `register`, and installed packages by entry points of the group
+#: ``softseg.formats``.
+# What stands here imports nothing: the command line's help lists the meanings, and every library costs
+# something to import.
 FORMATS: Registry[Format] = Registry(
     "formats",
     "format",

@@ -25,6 +25,10 @@ LEAST_SHIFT = 1.5
 # side. Chosen by the project: docs/notes/refining.md.
 ALONG = 30 / 320
 
+# A mask has filled the gaps between hairs if it is too large, and the rough matte takes at least this share of
+# what should be surely inside near the edge for background. Chosen by the project: docs/notes/refining.md.
+GAPS = 0.15
+
 # The weight that the spread of the whole edge has in the average of each place, as a share of the mean weight
 # of the places that have any. Chosen by the project.
 WHOLE_EDGE = 0.1
@@ -42,6 +46,8 @@ class Edge:
     spread : ndarray, shape (H, W)
         How far the edge is spread about that, in pixels, near each place: little at the edge of a table, much
         in hair.
+    gaps : float
+        How deep inside the mask there may be gaps that it does not show, as between hairs, in pixels.
 
     Examples
     --------
@@ -54,6 +60,7 @@ class Edge:
 
     shift: float
     spread: Float[np.ndarray, "H W"]
+    gaps: float = 0.0
 
     def enlarged(self, factor: float, shape: tuple[int, int]) -> Edge:
         """Return the same edge in a picture that is larger by a factor and has another shape.
@@ -74,7 +81,7 @@ class Edge:
             np.minimum(np.arange(new) * old // new, old - 1)
             for new, old in zip(shape, self.spread.shape, strict=True)
         )
-        return Edge(factor * self.shift, factor * self.spread[np.ix_(rows, columns)])
+        return Edge(factor * self.shift, factor * self.spread[np.ix_(rows, columns)], factor * self.gaps)
 
 
 def signed_distance(inside: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
@@ -137,7 +144,7 @@ def find_edge(alpha: Float[np.ndarray, "H W"], distance: Float[np.ndarray, "H W"
     >>> edge.shift, bool((edge.spread <= 1).all())
     (-2.5, True)
     """
-    weights = _rise(alpha, distance) ** 2 * (abs(distance) <= reach)
+    weights = _weigh(alpha, distance, reach)
     seen = weights > 0
     if not seen.any():
         return Edge(0.0, np.full(alpha.shape, float(reach)))
@@ -155,6 +162,55 @@ def find_edge(alpha: Float[np.ndarray, "H W"], distance: Float[np.ndarray, "H W"
     least = WHOLE_EDGE * float(near[seen].mean())
     spread = (smooth(weights * deviation) + least * whole) / (near + least)
     return Edge(shift, spread * (typical / whole if whole > 0 else 0.0))
+
+
+def has_filled_gaps(
+    alpha: Float[np.ndarray, "H W"],
+    distance: Float[np.ndarray, "H W"],
+    front: Bool[np.ndarray, "H W"],
+    reach: float,
+) -> bool:
+    """Say whether a mask is too large, and has filled gaps of the object, as between hairs.
+
+    Parameters
+    ----------
+    alpha : ndarray, shape (H, W)
+        The rough matte, in [0, 1].
+    distance : ndarray, shape (H, W)
+        Signed distances to the mask's edge.
+    front : ndarray of bool, shape (H, W)
+        What should be surely inside, as far as the edge and its spread say.
+    reach : float
+        How far from the mask's edge, in pixels, the matte was free.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from softseg.refinement.edges import has_filled_gaps, signed_distance
+    >>> mask = np.tile(np.arange(40) >= 10, (40, 1))
+    >>> alpha = np.tile(np.arange(40) >= 12, (40, 1)).astype(float)
+    >>> alpha[::3, :20] = 0                                     # gaps between hairs
+    >>> distance = signed_distance(mask)
+    >>> has_filled_gaps(alpha, distance, distance > 4, reach=14.0)
+    True
+    """
+    weights = _weigh(alpha, distance, reach)
+    rises = weights > 0
+    if not rises.any() or _weighted_median(distance[rises], weights[rises]) <= 0:
+        return False
+    near = front & (distance <= reach)
+    return bool(near.any() and np.mean(alpha[near] < 0.5) >= GAPS)
+
+
+def _weigh(
+    alpha: Float[np.ndarray, "H W"], distance: Float[np.ndarray, "H W"], reach: float
+) -> Float[np.ndarray, "H W"]:
+    """Return what each pixel says about the place of the edge."""
+    return _rise(alpha, distance) ** 2 * (abs(distance) <= reach)
 
 
 def _rise(alpha: Float[np.ndarray, "H W"], distance: Float[np.ndarray, "H W"]) -> np.ndarray:

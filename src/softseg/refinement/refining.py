@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy import ndimage, sparse
 from softseg.affinity import MattingAffinity
 from softseg.images import as_image, shrink
 from softseg.matting import solve_unknown
-from softseg.refinement.edges import Edge, find_edge, signed_distance
+from softseg.refinement.edges import Edge, find_edge, has_filled_gaps, signed_distance
 from softseg.refinement.masks import as_masks
 from softseg.refinement.samples import guess_alphas
 from softseg.scene import Scene
@@ -32,6 +33,10 @@ SOLVED_PIXELS = 640 * 480
 # How far from the edge alphas are unknown where it has no spread, in pixels. Chosen by the project:
 # docs/notes/refining.md.
 BAND = 3.0
+
+# How far inside of a mask that has filled the gaps between hairs nothing is sure, in pixels of the copy.
+# Chosen by the project: docs/notes/refining.md.
+GAPS_DEPTH = 8.0
 
 # How strongly the matte is pulled to what the colors nearby say, where those are sure of it, against the
 # energy of the matting Laplacian. Chosen by the project: docs/notes/refining.md.
@@ -177,8 +182,11 @@ def _refine_small(
     photo: Float64[np.ndarray, "H W 3"], inside: Bool[np.ndarray, "H W"], unsure: Bool[np.ndarray, "H W"]
 ) -> Float64[np.ndarray, "H W"]:
     """Find the edge, and solve for the band about it and for what is unsure."""
-    edge = _search(photo, inside)
-    front, back = _split(signed_distance(inside) - edge.shift, BAND + edge.spread)
+    edge, distance = _search(photo, inside), signed_distance(inside)
+    front, back = _split(distance - edge.shift, BAND + edge.spread)
+    beyond_gaps = front & (distance > edge.gaps)
+    if edge.gaps > 0 and beyond_gaps.any():
+        front = beyond_gaps
     return _solve_band(photo, front & ~unsure, back & ~unsure, inside)
 
 
@@ -191,7 +199,11 @@ def _search(photo: Float64[np.ndarray, "H W 3"], inside: Bool[np.ndarray, "H W"]
     distance = signed_distance(small_inside)
     rough = _solve_band(small, *_split(distance, SEARCH_REACH), small_inside)
     factor = math.sqrt(inside.size / small_inside.size)
-    return find_edge(rough, distance, SEARCH_REACH).enlarged(factor, inside.shape)
+    edge = find_edge(rough, distance, SEARCH_REACH)
+    front, _ = _split(distance - edge.shift, BAND / factor + edge.spread)
+    if has_filled_gaps(rough, distance, front, SEARCH_REACH):
+        edge = replace(edge, gaps=GAPS_DEPTH)
+    return edge.enlarged(factor, inside.shape)
 
 
 def _shrink_mask(mask: Bool[np.ndarray, "H W"], shape: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
