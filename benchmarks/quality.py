@@ -31,8 +31,13 @@ from softseg.images import eight_bits
 DOCUMENT = Path(__file__).parents[1] / "docs" / "measurements" / "quality.md"
 BEGIN, END = "<!-- quality:begin -->", "<!-- quality:end -->"
 TOLERANCE = 1e-5  # of alphas in [0, 1] and of their sums; float32 rounds at 6e-8 times some layers
-TILE, GAP, LABEL = (160, 120), 4, 30  # pixels, of the picture's tiles, between them, and for two lines above
-# One composite of each kind, and what the picture shows of it: titles and methods.
+CLEAR = 0.001  # a difference of absolute errors; what is less counts as equal
+TILE, GAP, LABEL = (
+    (160, 120),
+    4,
+    110,
+)  # pixels, of the picture's tiles, between them, and for titles beside them
+# The first composite of each kind, and what the picture shows of it: titles and methods.
 SHOWN_COMPOSITES = ("hair 0", "out of focus 0", "glass 0", "flower before motorcycle", "several: 3, 6")
 SHOWN_METHODS = {
     "default": "softseg, default",
@@ -42,7 +47,7 @@ SHOWN_METHODS = {
     "k-means": "k-means of the network's features (floor)",
     "PyMatting,\nk-means trimap": "PyMatting, k-means trimap, 4 pixels",
     "random walker,\nk-means seeds": "random walker, k-means seeds",
-    "felzenszwalb\nscale 1000": "felzenszwalb, scale 1000",
+    "felzenszwalb,\nscale 1000": "felzenszwalb, scale 1000",
     "SLIC and\nnormalized cut": "SLIC and normalized cut",
     "PyMatting,\ntrue trimap": "PyMatting, true trimap",
 }
@@ -152,13 +157,13 @@ def tables(scores: dict[str, list[Score]]) -> Iterator[str]:
     columns = [f"{name}{where}" for where in ("", ", soft") for name in ERRORS]
     default = scores[METHODS[0].name]
     yield f"The best single layer for each object, means over {count} composites:"
-    header = ["method", "layers", "objects found", *columns, "better than the default"]
+    header = ["method", "layers", "objects found", *columns, "minus the default", "better / worse"]
     yield table(header, (
         [
             f"{np.mean([s.made for s in found]):.1f}",
             f"{sum(s.seen for s in found)} of {sum(s.objects for s in found)}",
             *numbers([s.single for s in found]),
-            won(found, default),
+            *compared(found, default),
         ]
         for found in scores.values()
     ))  # fmt: skip
@@ -168,10 +173,11 @@ def tables(scores: dict[str, list[Score]]) -> Iterator[str]:
         for found in scores.values()
     ))  # fmt: skip
     kinds = dict.fromkeys(s.kind for s in default)
-    yield "The absolute error by kind of composite, of the best single layer / the best union:"
-    yield table(["method", *(f"{kind} ({sum(s.kind == kind for s in default)})" for kind in kinds)], (
-        [by_kind(found, kind) for kind in kinds] for found in scores.values()
-    ))  # fmt: skip
+    for k, where in ((0, ""), (len(ERRORS), " in soft pixels")):
+        yield f"The absolute error{where} by kind of composite, of the best single layer / the best union:"
+        yield table(["method", *(f"{kind} ({sum(s.kind == kind for s in default)})" for kind in kinds)], (
+            [by_kind(found, kind, k) for kind in kinds] for found in scores.values()
+        ))  # fmt: skip
 
 
 def table(header: list[str], rows: Iterator[list[str]]) -> str:
@@ -191,17 +197,18 @@ def numbers(found: list[np.ndarray]) -> list[str]:
     ]
 
 
-def won(found: list[Score], default: list[Score]) -> str:
-    """Return in how many composites the absolute error is less than the default's."""
+def compared(found: list[Score], default: list[Score]) -> tuple[str, str]:
+    """Return the mean difference of absolute errors, its standard error, and in how many it is clear."""
     if found is default:
-        return ""
-    less = sum(s.single[0] < d.single[0] for s, d in zip(found, default, strict=True))
-    return f"{less} of {len(default)}"
+        return "", ""
+    less = np.array([s.single[0] - d.single[0] for s, d in zip(found, default, strict=True)])
+    spread = less.std(ddof=1) / np.sqrt(len(less)) if len(less) > 1 else np.nan
+    return f"{less.mean():+.4f} ± {spread:.4f}", f"{(less < -CLEAR).sum()} / {(less > CLEAR).sum()}"
 
 
-def by_kind(found: list[Score], kind: str) -> str:
-    """Return the mean absolute errors on one kind of composites, of single layers and of unions."""
-    means = np.mean([[s.single[0], s.union[0]] for s in found if s.kind == kind], axis=0)
+def by_kind(found: list[Score], kind: str, k: int) -> str:
+    """Return the means of the k-th error on one kind of composites, of single layers and of unions."""
+    means = np.mean([[s.single[k], s.union[k]] for s in found if s.kind == kind], axis=0)
     return " / ".join(f"{mean:.4f}" for mean in means)
 
 
@@ -219,17 +226,17 @@ def keep(
 
 
 def sheet(shown: dict[str, dict[str, np.ndarray]]) -> Image.Image:
-    """Return a row of mattes for each composite, under their titles."""
+    """Return a column of mattes for each composite, beside their titles."""
     titles = ["photo", "truth", *SHOWN_METHODS]
     width, height = TILE[0] + GAP, TILE[1] + GAP
-    page = Image.new("RGB", (len(titles) * width - GAP, LABEL + len(shown) * height - GAP), "white")
+    page = Image.new("RGB", (LABEL + len(shown) * width - GAP, len(titles) * height - GAP), "white")
     draw = ImageDraw.Draw(page)
-    for i, title in enumerate(titles):
-        draw.text((i * width + 2, 2), title, "black")
-        for j, tiles in enumerate(shown.values()):
+    for j, title in enumerate(titles):
+        draw.text((2, j * height + 2), title, "black")
+        for i, tiles in enumerate(shown.values()):
             tile = tiles[title]
             color = tile if tile.ndim == 3 else np.repeat(tile[:, :, None], 3, axis=2)
-            page.paste(Image.fromarray(eight_bits(color)).resize(TILE), (i * width, LABEL + j * height))
+            page.paste(Image.fromarray(eight_bits(color)).resize(TILE), (LABEL + i * width, j * height))
     return page
 
 

@@ -43,6 +43,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "html_image"]
 suppress_warnings = ["config.cache"]  # the order of the gallery is an object, which Sphinx cannot store
 
 templates_path = ["_templates"]
+highlight_language = "none"  # formulas and tables of text stand in fences that name no language
 html_theme = "pydata_sphinx_theme"
 html_title = "softseg"
 html_static_path = ["_static"]

@@ -39,8 +39,8 @@ and when to change it, and shows those that matter to the eye at three values.
 #      - Labels (H, W) of your own, in place of SLIC.
 #    * - ``n_eigenvectors``
 #      - 100
-#      - How many smooth pictures layers are combined from. Fewer are faster and blur small objects into
-#        large ones; more than 100 rarely show.
+#      - How many smooth pictures layers are combined from. Fewer are faster and draw small objects into
+#        large ones.
 #    * - ``n_initial``
 #      - 40
 #      - How many clusters the layers grow from before they are grouped. More give small things a start of
@@ -108,12 +108,14 @@ and when to change it, and shows those that matter to the eye at three values.
 #    * - ``radius``
 #      - 0.2 (height and width are 1)
 #      - Color: how far apart superpixels may lie. Take more if an object is in several pieces of one color;
-#        time and memory grow with its square.
+#        there are then more pairs, and finding eigenvectors takes longer.
 #
 # Fields of :class:`softseg.Settings` are given as ``segment(photo, settings=Settings(sample=None))``, and
 # weights and parameters of affinities as a sum of terms, see below. The method's other numbers, such as the
 # exponents of its two sparsity terms (gamma), are no parameters. They are constants of the modules that use
 # them, and :doc:`/method` lists them.
+
+# sphinx_gallery_thumbnail_number = 8
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -197,16 +199,17 @@ compare(default, {"weight 0": none, "weight 0.01 (default)": default, "weight 0.
 # %%
 # The weight and the radius of the color affinity
 # -----------------------------------------------
-# A larger weight keeps what has one color in one layer. Here a hundred times the default joins lit and shaded
-# halves of the white cup, and follows reflections in the coffee.
+# A larger weight keeps what has one color in one layer. Here a hundred times the default takes the shadow
+# off the saucer, and the table is in one piece; but the layers also follow highlights, and the edge of the
+# coffee.
 
 none, usual, much = (segment(coffee, affinity=weigh(color=weight)) for weight in (0, 0.01, 1))
 compare(usual, {"weight 0": none, "weight 0.01 (default)": usual, "weight 1": much})
 
 # %%
-# The radius says how far apart superpixels of one color may be to be held together, as a share of the photo's
-# height and width. With half the photo, black and white things of different objects come together. (The weight
-# is 0.1 in all three, because less can be seen at 0.01.)
+# The radius says how far apart superpixels of one color may be to be held together, as a share of the
+# photo's height and width. With half the photo, black and white things of different objects come together.
+# (The weight is 0.1 in all three, because less can be seen at 0.01.)
 
 near, usual, far = (segment(astronaut, affinity=weigh(color=0.1, radius=r)) for r in (0.05, 0.2, 0.5))
 compare(default, {"radius 0.05": near, "radius 0.2 (default)": usual, "radius 0.5": far})

@@ -37,7 +37,7 @@ class Focus(FeatureExtractor):
 # channels, such as the features of a network that you have.
 
 photo = Image.fromarray(data.chelsea())
-photo.thumbnail((320, 320))
+photo.thumbnail((240, 240))
 result = segment(photo, features=Focus(), n_layers=2)
 cat = int(result.alphas[photo.height // 2, photo.width // 2].argmax())
 

@@ -47,7 +47,7 @@ for column, (name, layer) in zip(axes.T, layers.items(), strict=True):
     canvas = opacity * color + (1 - opacity) * canvas
     column[0].imshow(layer)
     column[0].set_title(name, fontsize=10)
-    column[1].imshow(canvas)
+    column[1].imshow(canvas.clip(0, 1))
     column[1].set_title("and those behind it", fontsize=10)
 for axis in axes.flat:
     axis.set_axis_off()

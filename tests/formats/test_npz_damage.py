@@ -34,6 +34,7 @@ def arrays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     found["colors"] = np.zeros((9, 12, 2, 3), np.uint8)
     found["profile"] = np.frombuffer(srgb_profile(), np.uint8)
     found["alphas"] = np.full((9, 12, 2), 0.5, np.float32)
+    found["names"] = np.array(["sky", "cat"])
     found["timing_stages"], found["timing_seconds"] = np.array(["features"]), np.array([0.5])
     assert found.keys() == ENTRIES.keys()
     return found
@@ -185,7 +186,7 @@ class TestEachEntry:
         del sound[victim]
         missing = {"image": "image_differences", "alphas": "alpha_bytes"}.get(victim, victim)
         message = f"path: the archive {tmp_path / 'out.npz'} is damaged: its entry '{missing}' is missing"
-        optional = victim in ("colors", "profile")
+        optional = victim in ("colors", "profile", "names")
         assert say(tmp_path, sound) == ("" if optional else message)
 
     @pytest.mark.parametrize("damage", DAMAGE)

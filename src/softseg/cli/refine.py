@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softseg._identity import identify
+from softseg._paths import show_path
 from softseg.cli import machine, manifest
 from softseg.cli.mattes import save_mattes
+from softseg.cli.messages import say
 from softseg.cli.streams import (
     DASH,
     as_file,
@@ -97,7 +99,7 @@ def refine(
         height, width = alphas.shape[:2]
         layers = alphas.any(axis=(0, 1)).sum() if alphas.ndim == 3 else 0
         what = f"{layers} layers" if layers else f"{alphas.mean():.1%} object"
-        print(f"{output}, {width} x {height} pixels: {what}")
+        say(f"{show_path(output)}, {width} x {height} pixels: {what}")
 
 
 def _refine(

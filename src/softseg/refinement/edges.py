@@ -25,7 +25,7 @@ LEAST_SHIFT = 1.5
 # side. Chosen by the project: docs/notes/refining.md.
 ALONG = 30 / 320
 
-# A mask has filled the gaps between hairs if it is too large, and the rough matte takes at least this share of
+# A mask has filled the gaps between hairs if it is too large, and the rough matte takes this share or more of
 # what should be surely inside near the edge for background. Chosen by the project: docs/notes/refining.md.
 GAPS = 0.15
 
