@@ -6,7 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 from urllib.parse import urlsplit
 
@@ -40,15 +40,20 @@ def test_links_are_found() -> None:
     assert external_links(text) == ["https://a.org/x", "mailto:f@g.org", "http://b.org"]
 
 
-@pytest.fixture(scope="module")
-def check_links() -> ModuleType:
-    """Return the script that make docs runs."""
-    spec = importlib.util.spec_from_file_location("check_links", CHECKER)
+def load(script: Path) -> ModuleType:
+    """Return a script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def check_links() -> ModuleType:
+    """Return the script that make docs runs."""
+    return load(CHECKER)
 
 
 @pytest.fixture
@@ -132,3 +137,23 @@ def test_a_folder_without_pages_is_an_error(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, CHECKER, tmp_path], capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "no pages" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "page"),
+    [
+        ("CHANGELOG.md", "changelog"),
+        ("CHANGELOG", "changelog"),  # as MyST hands on what it takes for a page
+        ("docs/SECURITY.md", "security"),  # on an included page, which speaks of the files beside it
+        ("examples", "gallery/index"),
+        ("examples/use/first_use.py", "gallery/use/first_use"),
+        ("examples/notebooks/first_steps.ipynb", None),
+        ("LICENSE", None),
+        ("docs/start.md", None),  # Sphinx knows it
+    ],
+)
+def test_files_of_the_repository_have_pages(file: str, page: str | None) -> None:
+    pytest.importorskip("sphinx")
+    links = load(ROOT / "docs" / "extensions" / "repository_links.py")
+    known = {"changelog", "security", "start", "gallery/index", "gallery/use/first_use"}
+    assert links.find_page(PurePosixPath(file), known) == page

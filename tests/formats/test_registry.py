@@ -35,8 +35,8 @@ def test_known_options_are_named(tmp_path: Path, make_segmentation: Make) -> Non
         TypeError, match=r"\Ablnd: no option of \.PSD, which has blend, profile, names, base\Z"
     ):
         save(tmp_path / "out.PSD", result, blnd="normal")
-    with pytest.raises(TypeError, match=r"\Ablend: no option of \.npz, which has names\Z"):
-        save(tmp_path / "out.npz", result, blend="normal")
+    with pytest.raises(TypeError, match=r"\Ablend: no option of \.png, which has none\Z"):
+        save(tmp_path / "out.png", result, blend="normal")
 
 
 class Untouched(LayerStack):
