@@ -18,6 +18,7 @@ photo.thumbnail((256, 256))
 
 result = segment(photo)  # a path, such as "photo.jpg", would do as well
 result.show()
+plt.show()
 
 # %%
 # The result prints its layers from back to front, each with its index, the share of the photo that it covers,
@@ -36,5 +37,3 @@ print(f"the layers add up to the photo, but for {np.abs(again - result.image).ma
 # Save the layers with ``result.save("astronaut.psd")``. The suffix chooses the format: ``.html`` is a page to
 # look at and edit them, a folder gets PNG files, and ``.npz`` is what :meth:`softseg.SoftSegmentation.load`
 # reads (:doc:`/reference/formats`).
-
-plt.show()

@@ -18,18 +18,8 @@ photo = Image.fromarray(data.astronaut()).crop((60, 0, 340, 230))
 # %%
 # The mask is a polygon of a few corners (x, y), as one clicks them. It may be off by some pixels.
 
-corners = [
-    (92, 60),
-    (125, 35),
-    (170, 12),
-    (215, 28),
-    (243, 75),
-    (235, 125),
-    (200, 145),
-    (198, 178),
-    (225, 200),
-]
-corners += [(243, 229), (30, 229), (58, 200), (75, 165), (125, 145), (118, 130), (95, 110)]
+corners = [(92, 60), (125, 35), (170, 12), (215, 28), (243, 75), (235, 125), (200, 145), (198, 178)]
+corners += [(225, 200), (243, 229), (30, 229), (58, 200), (75, 165), (125, 145), (118, 130), (95, 110)]
 mask = polygon2mask((photo.height, photo.width), [(y, x) for x, y in corners])
 alpha = refine(photo, mask)
 
