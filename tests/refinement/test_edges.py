@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from softseg.refinement import Edge, find_edge, signed_distance
+from softseg.refinement.edges import has_filled_gaps
 
 
 def disk(radius: float, softness: float = 0.5) -> np.ndarray:
@@ -52,7 +53,30 @@ class TestFindEdge:
         assert (edge.spread == 12).all()
 
     def test_is_enlarged_with_the_picture(self) -> None:
-        edge = Edge(-2.0, np.array([[1.0, 3.0], [1.0, 3.0]])).enlarged(2.0, (4, 5))
+        edge = Edge(-2.0, np.array([[1.0, 3.0], [1.0, 3.0]]), gaps=8.0).enlarged(2.0, (4, 5))
         assert edge.shift == -4
+        assert edge.gaps == 16
         assert edge.spread.shape == (4, 5)
         assert set(edge.spread.ravel()) == {2.0, 6.0}
+
+
+class TestHasFilledGaps:
+    def gaps(self, alpha: np.ndarray, mask: np.ndarray) -> bool:
+        distance = signed_distance(mask)
+        return has_filled_gaps(alpha, distance, distance > 3, reach=14.0)
+
+    def test_if_background_lies_deep_in_a_mask_that_is_too_large(self) -> None:
+        alpha = disk(18)
+        alpha[::3, :34] = 0
+        assert self.gaps(alpha, disk(22) > 0.5)
+
+    def test_not_if_the_mask_is_too_small(self) -> None:
+        alpha = disk(26)
+        alpha[::3, :34] = 0
+        assert not self.gaps(alpha, disk(18) > 0.5)
+
+    def test_not_if_there_is_no_background_deep_in_it(self) -> None:
+        assert not self.gaps(disk(18), disk(21) > 0.5)
+
+    def test_not_if_the_matte_rises_nowhere(self) -> None:
+        assert not self.gaps(np.full((60, 70), 0.3), disk(18) > 0.5)

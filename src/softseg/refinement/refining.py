@@ -63,9 +63,10 @@ def refine(image: Any, mask: Any) -> Float32[np.ndarray, "H W *K"]:
     Laplacian is solved in a wide band about the mask's edge, in a small copy of the photo: where the rough
     matte rises says by how much the whole mask is too small or too large, and how far the edge is spread
     near each place. Then alphas are solved for in a band about the corrected edge that is as wide as that,
-    narrow at a table, wide in hair. Both solves are pulled to the alphas that the colors of sure pixels
-    nearby suggest, as far as those explain a pixel's color. Photos of more than 640 x 480 pixels are solved
-    at that size, and the matte is carried up by local affine models of their colors.
+    narrow at a table, wide in hair, and wider inside where the mask has filled the gaps between hairs. Both
+    solves are pulled to the alphas that the colors of sure pixels nearby suggest, as far as those explain a
+    pixel's color. Photos of more than 640 x 480 pixels are solved at that size, and the matte is carried up
+    by local affine models of their colors.
 
     Parameters
     ----------
@@ -76,13 +77,14 @@ def refine(image: Any, mask: Any) -> Float32[np.ndarray, "H W *K"]:
         integers 0 and 1, 0 and 255, or grays of 8 bits; a COCO mask in run lengths, or an annotation that has
         one; a picture's file, of which the opacity counts where there is any. Masks of the photo's aspect
         ratio and another size are resized. Several masks at once, as a label map (H, W) of the numbers
-        0 to n or as a list, are refined together.
+        0 to n, in which 255 and -1 are void, as a list, or as a stack (N, H, W), are refined together.
+        docs/guides/refining.md has all forms.
 
     Returns
     -------
     ndarray, shape (H, W) or (H, W, K)
         Float32 in [0, 1]. Of a label map, one layer for each label from 0 to its largest, and of a list
-        of n masks, n + 1 layers, the first of which is what is in no mask; layers sum to 1.
+        or stack of n masks, n + 1 layers, the first of which is what is in no mask; layers sum to 1.
 
     Raises
     ------
