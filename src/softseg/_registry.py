@@ -76,6 +76,8 @@ class Registry(Generic[Thing]):
         place, for the error message, or None if the thing is right.
     sums : bool
         Whether what the things make can be added and scaled, which error messages then say.
+    called : str
+        What the names are called where things are registered: the argument that error messages name.
 
     Examples
     --------
@@ -94,10 +96,12 @@ class Registry(Generic[Thing]):
         table: Mapping[str, str],
         check: Callable[[Any], str | None] = lambda _: None,
         sums: bool = True,
+        called: str = "name",
     ) -> None:
         self.kind = kind
         self.argument = argument
         self.sums = sums
+        self.called = called
         self._check = check
         self._known: dict[str, Any] = {name: Reference(where) for name, where in table.items()}
 
@@ -139,7 +143,7 @@ class Registry(Generic[Thing]):
         if thing is None:
             return lambda decorated: self.register(name, decorated)
         if name in self and not self._is_anew(name, thing):
-            raise ValueError(f"name: expected one that is not taken, got {name!r}")
+            raise ValueError(f"{self.called}: expected one that is not taken, got {name!r}")
         self._known[name] = Reference(thing) if isinstance(thing, str) else thing
         return thing
 

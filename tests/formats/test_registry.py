@@ -141,7 +141,7 @@ class TestFormatsOfOthers:
         assert suffix not in FORMATS
 
     def test_taken_suffixes(self) -> None:
-        with pytest.raises(ValueError, match=r"\Aname: expected one that is not taken, got '\.psd'\Z"):
+        with pytest.raises(ValueError, match=r"\Asuffix: expected one that is not taken, got '\.psd'\Z"):
             register(".psd", Format("nothing", print))
 
     def test_a_writer_of_another_form(self) -> None:

@@ -147,6 +147,7 @@ FORMATS: Registry[Format] = Registry(
     "format",
     {},
     check=lambda thing: None if isinstance(thing, Format) else "a softseg.formats.Format",
+    called="suffix",
 )
 FORMATS.register(
     ".npz",

@@ -122,8 +122,8 @@ def warn_of_transparency(opacity: Float32[np.ndarray, "H W"], name: str) -> None
     """Warn that a transparent photo was put over white, which nobody asked for."""
     share = 1 - float(opacity.mean(dtype=float))
     warn(
-        f"{name}: {share:.1%} of it is transparent and was put over white; background= (--background) takes "
-        "another color, or 'layer', which makes it a layer of its own"
+        f"{name}: {share:.1%} of it is transparent and was put over white; background= of segment or "
+        "read_photo (--background) takes another color, or 'layer', which makes it a layer of its own"
     )
 
 
