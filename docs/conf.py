@@ -39,7 +39,7 @@ nitpicky = True
 
 # Pages are Markdown, and read on GitHub as well: links between them are relative, headings are their anchors.
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence", "deflist", "html_image"]
+myst_enable_extensions = ["html_image"]
 suppress_warnings = ["config.cache"]  # the order of the gallery is an object, which Sphinx cannot store
 
 templates_path = ["_templates"]
@@ -83,7 +83,6 @@ numpydoc_xref_aliases = {
     "LayerPreconditioner": "softseg.sparsify.LayerPreconditioner",
     "Preconditioner": "softseg.eigen.Preconditioner",
 }
-numpydoc_validation_checks: set[str] = set()  # tests/test_docstrings.py has the checks
 
 # Prompts are not copied along with commands.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -116,8 +115,6 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_signature": False,
     "write_computation_times": False,
-    "backreferences_dir": "gallery/backreferences",
-    "doc_module": ("softseg",),
     "reference_url": {"softseg": None},
     "show_memory": False,
     "download_all_examples": False,
