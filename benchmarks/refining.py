@@ -1,6 +1,6 @@
 """Print how near `refine` comes to known mattes from masks of seven kinds, as in docs/guides/refining.md.
 
-python benchmarks/refining.py [--size 640x480] [--every 2] [--picture FILE] [--write]
+python benchmarks/refining.py [--size 640x480] [--every 1] [--picture FILE] [--write]
 
 The composites of benchmarks/selection.py, and photos before photos with three made mattes: hair, an edge out
 of focus, a hard edge. The masks are the matte above one half, the same eroded or dilated by three and by
@@ -42,7 +42,7 @@ def main() -> None:
     """Measure all composites with all masks, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", default="640x480", metavar="WxH")
-    parser.add_argument("--every", type=int, default=2, help="take every so many of the composites")
+    parser.add_argument("--every", type=int, default=1, help="take every so many of the composites")
     parser.add_argument("--picture", type=Path, help="where to put a picture of some mattes")
     parser.add_argument(
         "--write", action="store_true", help="put the table into docs/guides/refining.md as well"

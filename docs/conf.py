@@ -115,7 +115,6 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_signature": False,
     "write_computation_times": False,
-    "reference_url": {"softseg": None},
     "show_memory": False,
     "download_all_examples": False,
     "min_reported_time": 600,
